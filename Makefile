@@ -1,0 +1,45 @@
+# Everything that this project does with itself, from Python, git and make alone.
+
+PYTHON ?= python3
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export PIP_ROOT_USER_ACTION = ignore
+
+# Where an open pool delays the exit (3.13) or breaks it (3.14), unless PYTHON says otherwise.
+DEMO_PYTHONS := $(if $(filter file,$(origin PYTHON)),3.13 3.14)
+INSTALL := -m pip install --quiet --no-build-isolation
+
+.PHONY: demo test matrix lint clean
+
+demo: .venv-demo/made
+	.venv-demo/bin/python $(INSTALL) --no-deps --force-reinstall .
+	.venv-demo/bin/poolwitness demo
+
+# Not an editable install: .pth files are not read from those.
+test: .venv/made
+	.venv/bin/python $(INSTALL) --no-deps --force-reinstall .
+	.venv/bin/python -m pytest $(PYTEST)
+
+# For example: make matrix MATRIX="--pythons 3.13 --pools 3.3 --pytest=-x"
+matrix: .venv/made
+	.venv/bin/python -m tests.matrix $(MATRIX)
+
+lint: .venv/made
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+.venv/made: pyproject.toml
+	$(PYTHON) -m tests.matrix.environments .venv
+	.venv/bin/python -m pip install --quiet hatchling
+	.venv/bin/python $(INSTALL) '.[dev]'
+	@touch $@
+
+.venv-demo/made: pyproject.toml
+	$(PYTHON) -m tests.matrix.environments .venv-demo $(DEMO_PYTHONS)
+	.venv-demo/bin/python -m pip install --quiet hatchling
+	.venv-demo/bin/python $(INSTALL) '.[demo]'
+	@touch $@
+
+clean:
+	rm -rf .venv .venv-demo .matrix build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find agent tests benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

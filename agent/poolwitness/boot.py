@@ -1,0 +1,109 @@
+"""The only door from site: uses os, sys and atexit alone, runs once, never raises.
+
+Whatever the way in (.pth, sitecustomize, activate()), the second boot of a process does nothing.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_ON = frozenset({"1", "true", "yes", "on"})
+_OFF = frozenset({"", "0", "false", "no", "off"})
+
+booted_by: list[str] = []
+
+
+def is_on(value: str) -> bool | None:
+    """Whether a value of POOLWITNESS switches the agent on; None when it is neither yes nor no."""
+    word = value.strip().lower()
+    if word in _ON:
+        return True
+    return False if word in _OFF else None
+
+
+def boot(how: str) -> None:
+    """Arm the agent at interpreter start, if the environment asks for it.
+
+    Args:
+        how: the way in: ``pth`` or ``sitecustomize``.
+    """
+    try:
+        value = os.environ.get("POOLWITNESS", "")
+        on = is_on(value)
+        if on is None:
+            if how not in booted_by:
+                booted_by.append(how)
+                _complain(f"POOLWITNESS={value[:40]!r} is neither 1 nor 0, so the agent stays off; set it to 1 or 0")
+        elif on and not booted_by:
+            booted_by.append(how)
+            _arm({}, how)
+    except BaseException as error:  # noqa: BLE001 - SystemExit from a site hook is fatal to the interpreter
+        _complain(f"the agent could not start ({type(error).__name__}); the program runs on without it")
+
+
+def activate(settings: Mapping[str, str]) -> None:
+    """The way in from code: see `poolwitness.activate`."""
+    try:
+        if "activate" in booted_by:
+            return
+        if booted_by:
+            booted_by.append("activate")
+            return
+        booted_by.append("activate")
+        _arm(settings, "activate")
+    except Exception as error:  # noqa: BLE001 - a watcher that cannot start must not stop the program
+        _complain(f"the agent could not start ({type(error).__name__}); the program runs on without it")
+
+
+def deactivate() -> None:
+    """The way out: see `poolwitness.deactivate`."""
+    booted_by.clear()
+    atexit.unregister(_at_exit)
+    imports = sys.modules.get("poolwitness.observe.imports")
+    if imports is not None:
+        imports.forget()
+    agent = sys.modules.get("poolwitness.agent")
+    if agent is not None:
+        agent.stop()
+
+
+def _arm(settings: Mapping[str, str], how: str) -> None:
+    # Registered first, so that it runs last, after the program's own clean-up.
+    atexit.register(_at_exit)
+    environ = dict(os.environ)
+    for name, value in settings.items():
+        environ["POOLWITNESS_" + name.upper()] = str(value)
+
+    def start() -> None:
+        from poolwitness import agent
+
+        agent.start(environ, how)
+
+    if "psycopg_pool" in sys.modules and hasattr(sys.modules["psycopg_pool"], "AsyncConnectionPool"):
+        start()
+    else:
+        from poolwitness.observe import imports
+
+        imports.when_imported("psycopg_pool", start)
+
+
+def _at_exit() -> None:
+    try:
+        agent = sys.modules.get("poolwitness.agent")
+        if agent is not None:
+            agent.at_exit("atexit")
+    except Exception as error:  # noqa: BLE001 - atexit would print a traceback the program does not have
+        _complain(f"no verdict: {type(error).__name__} at exit")
+
+
+def _complain(sentence: str) -> None:
+    try:
+        os.write(2, f"poolwitness: {sentence}\n".encode("utf-8", "replace"))
+    except Exception:  # noqa: BLE001 - stderr may be closed; there is nobody left to tell
+        pass

@@ -1,0 +1,69 @@
+"""Run every rule over a snapshot and leave out what the user asked to ignore."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatch
+
+from poolwitness.config import Config
+from poolwitness.diagnose import capacity, connections, lifecycle, versions, workers
+from poolwitness.diagnose.findings import Finding, short_path
+from poolwitness.records import Snapshot
+
+RuleFunction = Callable[[Snapshot], Iterator[Finding]]
+
+RULE_FUNCTIONS: tuple[RuleFunction, ...] = (
+    lifecycle.dropped_open,
+    lifecycle.never_closed,
+    lifecycle.used_after_close,
+    lifecycle.async_opened_in_constructor,
+    lifecycle.crowd,
+    connections.lost,
+    connections.held_long,
+    connections.not_returned,
+    connections.incidents,
+    connections.adapters_outside_configure,
+    capacity.exhausted,
+    capacity.slots_unaccounted,
+    capacity.connect_failing,
+    capacity.connect_slow,
+    workers.worker_died,
+    versions.known_defect,
+)
+
+
+def examine(snapshot: Snapshot, config: Config) -> tuple[list[Finding], list[Finding]]:
+    """What the rules say of a snapshot.
+
+    Returns:
+        The findings that count, and those that are ignored on the user's word.
+    """
+    kept: list[Finding] = []
+    ignored: list[Finding] = []
+    for rule in RULE_FUNCTIONS:
+        for finding in rule(snapshot):
+            if is_ignored(finding, config.ignore):
+                ignored.append(finding)
+            else:
+                kept.append(finding)
+    return kept, ignored
+
+
+def is_ignored(finding: Finding, patterns: tuple[str, ...]) -> bool:
+    """Whether one of POOLWITNESS_IGNORE's words names this finding: RULE, RULE:glob-of-file, or a fingerprint."""
+    codes = [finding.rule.code]
+    if finding.rule.code == "PW102" and finding.extra.get("poolwitness.holder_alive"):
+        # Held for long by design is held to the end by design.
+        codes.append("PW103")
+    for pattern in patterns:
+        code, separator, glob = pattern.partition(":")
+        if not separator:
+            if code.upper() in codes or code.lower() in (finding.rule.name, finding.fingerprint):
+                return True
+        elif (
+            code.upper() in codes
+            and finding.at is not None
+            and (fnmatch(finding.at.file, glob) or fnmatch(short_path(finding.at.file), glob))
+        ):
+            return True
+    return False

@@ -1,0 +1,253 @@
+"""Pools that were not closed, were dropped, used after close, opened wrongly, or are too many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from poolwitness.diagnose.findings import RULES, Finding, named, place, plural
+from poolwitness.records import Frame, PoolRecord, Snapshot
+
+# One pool a database is the rule, a handful is a choice; ten of one line are one per something.
+CROWD = 10
+JOIN_TIMEOUT_S = 5.0
+
+
+def own(snapshot: Snapshot) -> Iterator[PoolRecord]:
+    """The pools that this process made itself."""
+    return (pool for pool in snapshot.pools if not pool.inherited)
+
+
+def expected_exit_delay_s(pool: PoolRecord, python: tuple[int, int, int]) -> float:
+    """Seconds that the exit is expected to wait for a pool left open.
+
+    CPython 3.13 freezes daemon threads before ``__del__`` waits 5 s for each (psycopg issue 954); from 3.14 on
+    the wait raises at once; up to 3.12 it returns at once.
+    """
+    if pool.is_async or python[:2] != (3, 13):
+        return 0.0
+    return JOIN_TIMEOUT_S * sum(1 for worker in pool.workers if worker.alive)
+
+
+def _close_advice(pool: PoolRecord) -> str:
+    if pool.is_async:
+        return (
+            "open it with `async with AsyncConnectionPool(...) as pool:` around the program's main coroutine, "
+            "or `await pool.close()` in its finally or lifespan shutdown"
+        )
+    return (
+        "use `with ConnectionPool(...) as pool:` around the program, or put `atexit.register(pool.close)` "
+        "right after the line that makes it; POOLWITNESS_CLOSE=1 closes it at exit meanwhile"
+    )
+
+
+def _consequence(pool: PoolRecord, python: tuple[int, int, int]) -> str:
+    version = f"{python[0]}.{python[1]}"
+    if pool.is_async:
+        return "its server connections are dropped without a goodbye"
+    delay_s = expected_exit_delay_s(pool, python)
+    threads = sum(1 for worker in pool.workers if worker.alive)
+    if delay_s:
+        return (
+            f"Python {version} is expected to wait about {delay_s:.0f} s for its {plural(threads, 'thread')} "
+            "at exit (an expectation, not a measurement)"
+        )
+    if python >= (3, 14) and threads:
+        return (
+            f"Python {version} is expected to print a PythonFinalizationError traceback for it at exit "
+            "(an expectation, not a measurement)"
+        )
+    return f"on Python {version} its server connections are dropped, and from 3.13 on the exit suffers"
+
+
+def never_closed(snapshot: Snapshot) -> Iterator[Finding]:
+    """PW001: opened, and still open at the verdict."""
+    if snapshot.moment != "verdict":
+        return
+    python = snapshot.process.python
+    for pool in own(snapshot):
+        if pool.state != "open":
+            continue
+        yield Finding(
+            rule=RULES["PW001"],
+            message=(
+                f"{named(pool)}, made at {place(pool.made.origin)}, was never closed: {_consequence(pool, python)}"
+                + (f"; kept alive by {pool.kept_by}" if pool.kept_by else "")
+            ),
+            fix=_close_advice(pool),
+            key=("PW001", pool.id),
+            pool=pool,
+            stack=pool.made,
+            extra={
+                "poolwitness.expected_exit_delay_s": expected_exit_delay_s(pool, python),
+                **({"poolwitness.kept_by": pool.kept_by} if pool.kept_by else {}),
+                **_threads(pool),
+            },
+        )
+
+
+def _threads(pool: PoolRecord) -> dict[str, str | int | float | bool | list[str]]:
+    if pool.is_async or not pool.workers:
+        return {}
+    rows = []
+    for worker in pool.workers:
+        state = "alive" if worker.alive else "dead"
+        row = f"{worker.name} {worker.role} {state}"
+        if worker.native_id is not None:
+            row += f" tid={worker.native_id}"
+        if worker.state is not None:
+            row += f" {worker.state}"
+        if worker.cpu_user_s is not None and worker.cpu_system_s is not None:
+            row += f" cpu={worker.cpu_user_s + worker.cpu_system_s:.2f}s"
+        if worker.switches_voluntary is not None:
+            row += f" switches={worker.switches_voluntary}+{worker.switches_involuntary}"
+        stands = _stands(worker.where.frames) if worker.where is not None else ""
+        rows.append(f"{row} at {stands}" if stands else row)
+    alive = sum(1 for worker in pool.workers if worker.alive)
+    return {"poolwitness.pool.threads_alive": alive, "poolwitness.pool.threads": rows[:12]}
+
+
+def _stands(frames: tuple[Frame, ...]) -> str:
+    # The frames of the queue and the condition say nothing; the first one of psycopg or the application does.
+    for frame in frames:
+        if frame.kind in ("psycopg", "application", "installed"):
+            return f"{frame.function} ({frame.file.rpartition('/')[2]}:{frame.line})"
+    return f"{frames[0].function}" if frames else ""
+
+
+def dropped_open(snapshot: Snapshot) -> Iterator[Finding]:
+    """PW002: garbage-collected while open."""
+    for pool in own(snapshot):
+        if pool.state != "dropped":
+            continue
+        what = (
+            "tasks and connections are left to the garbage collector"
+            if pool.is_async
+            else "its threads are stopped by __del__"
+        )
+        yield Finding(
+            rule=RULES["PW002"],
+            message=(
+                f"{named(pool)}, made at {place(pool.made.origin)}, was garbage-collected while open: "
+                f"nothing holds it any more, {what}"
+            ),
+            fix=(
+                "keep one pool for the life of the program and close it at the end, or make it in a `with` block; "
+                "a pool made in a function dies with the function"
+            ),
+            key=("PW002", pool.id),
+            pool=pool,
+            stack=pool.made,
+        )
+
+
+def exit_delayed(pool: PoolRecord, python: tuple[int, int, int], delay: str, exception: str) -> Finding:
+    """PW003, rendered before it happens: the caller fills in what was measured.
+
+    Args:
+        pool: an open sync pool at the verdict.
+        python: the interpreter's version.
+        delay: the text that stands for the seconds.
+        exception: the name of the exception that ``__del__`` raised, or empty.
+    """
+    where = f"{named(pool)}, made at {place(pool.made.origin)} and never closed,"
+    if exception:
+        message = f"{where} raised {exception} from its __del__ while Python {python[0]}.{python[1]} was ending, after {delay} s"
+    else:
+        message = f"{where} held up the exit of the program by {delay} s (measured): its __del__ waited for threads that cannot end any more"
+    return Finding(
+        rule=RULES["PW003"],
+        message=message,
+        fix=_close_advice(pool),
+        key=("PW003", pool.id),
+        pool=pool,
+        stack=pool.made,
+        level="warning" if exception else "error",
+        extra={"poolwitness.related": ["PW001"]},
+    )
+
+
+def used_after_close(snapshot: Snapshot) -> Iterator[Finding]:
+    """PW005: PoolClosed was raised."""
+    for pool in own(snapshot):
+        use = pool.use_after_close
+        if use is None or pool.closed is None:
+            continue
+        closed = pool.closed.origin
+        closed_by = "closed at exit" if closed is None or closed.kind == "stdlib" else f"closed at {place(closed)}"
+        verb = "waited for" if use.while_waiting else "used"
+        yield Finding(
+            rule=RULES["PW005"],
+            message=f"{named(pool)} was {verb} at {place(use.used.origin)} after it had been {closed_by}: PoolClosed was raised",
+            fix="end whatever uses the pool before closing it, or move close() later; a closed pool cannot be opened again",
+            key=("PW005", pool.id),
+            pool=pool,
+            stack=pool.closed if closed is not None else pool.made,
+            extra={
+                "poolwitness.used_at": use.used.origin.place if use.used.origin is not None else "",
+                "poolwitness.used_by": use.used.origin.function if use.used.origin is not None else "",
+                "poolwitness.uses": use.count,
+            },
+        )
+
+
+def async_opened_in_constructor(snapshot: Snapshot) -> Iterator[Finding]:
+    """PW006: open=True, or left to the default and used without `async with` or `await pool.open()`."""
+    for pool in own(snapshot):
+        if not pool.is_async or not pool.opened_in_constructor:
+            continue
+        used = pool.stats.get("requests_num", 0) > 0
+        if not pool.open_explicit and (pool.open_confirmed or not used):
+            continue
+        yield Finding(
+            rule=RULES["PW006"],
+            message=(
+                f"async {named(pool)} was opened by its constructor at {place(pool.made.origin)}: "
+                "psycopg_pool deprecates that and will refuse it"
+            ),
+            fix="pass open=False and `await pool.open()` where the loop runs, or `async with AsyncConnectionPool(..., open=False) as pool:`",
+            key=("PW006", pool.id),
+            pool=pool,
+            stack=pool.made,
+        )
+
+
+def crowd(snapshot: Snapshot) -> Iterator[Finding]:
+    """PW007: many live pools of one origin, or of one database."""
+    by_origin: dict[object, list[PoolRecord]] = {}
+    by_target: dict[object, list[PoolRecord]] = {}
+    for pool in own(snapshot):
+        if pool.state != "open":
+            continue
+        if pool.made.origin is not None:
+            by_origin.setdefault(pool.made.origin.place, []).append(pool)
+        if pool.target.known:
+            by_target.setdefault(pool.target, []).append(pool)
+    told: set[int] = set()
+    for group in by_origin.values():
+        if len(group) >= CROWD:
+            told.update(pool.id for pool in group)
+            first = group[0]
+            yield _crowd(first, len(group), f"made at {place(first.made.origin)}", ("PW007", first.made.origin))
+    for target, group in by_target.items():
+        rest = [pool for pool in group if pool.id not in told]
+        if len(rest) >= CROWD:
+            places = {pool.made.origin.place for pool in rest if pool.made.origin is not None}
+            what = f"of the same database, made at {plural(len(places), 'line')}"
+            yield _crowd(rest[0], len(rest), what, ("PW007", target))
+
+
+def _crowd(pool: PoolRecord, count: int, what: str, key: tuple[object, ...]) -> Finding:
+    connections = count * (pool.max_size or pool.min_size)
+    return Finding(
+        rule=RULES["PW007"],
+        message=(
+            f"{count} pools {what} are open at once in this process: together they may take "
+            f"{plural(connections, 'connection')} of the server and run {count * (pool.num_workers + 1)} "
+            f"{'tasks' if pool.is_async else 'threads'}"
+        ),
+        fix="make one pool per process and database, at start-up, and hand it to requests, tasks and clients",
+        key=key,
+        pool=pool,
+        stack=pool.made,
+        extra={"poolwitness.pools_open": count},
+    )

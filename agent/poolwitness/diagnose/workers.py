@@ -1,0 +1,70 @@
+"""Pools that are open while one of their workers, or their scheduler, is dead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from poolwitness.diagnose.findings import RULES, Finding, named, place, plural
+from poolwitness.diagnose.lifecycle import own
+from poolwitness.records import PoolRecord, Snapshot, WorkerRecord
+
+
+def worker_died(snapshot: Snapshot) -> Iterator[Finding]:
+    """PW301: one finding a dead worker."""
+    for pool in own(snapshot):
+        if pool.state != "open":
+            continue
+        for worker in pool.workers:
+            # A task that ended without an exception was cancelled with its loop.
+            if worker.error_type is None and (worker.alive or pool.is_async):
+                continue
+            yield _finding(pool, worker)
+
+
+def _finding(pool: PoolRecord, worker: WorkerRecord) -> Finding:
+    dead = sum(1 for other in pool.workers if other.error_type is not None or not other.alive)
+    workers = [other for other in pool.workers if other.role == "worker"]
+    left = sum(1 for other in workers if other.alive and other.error_type is None)
+    if worker.error_type is None:
+        why = "without an exception that could be seen"
+    else:
+        why = f"of {worker.error_type}" + (f": {worker.error_text}" if worker.error_text else "")
+    if worker.role == "scheduler":
+        effect = "reconnections and idle shrinking no longer happen"
+    elif left:
+        effect = f"{plural(left, 'worker')} of {len(workers)} left to open and mend connections"
+    else:
+        effect = "no worker is left: it can no longer open or mend connections, and requests will time out"
+    extra: dict[str, str | int | float | bool | list[str]] = {
+        "poolwitness.worker.name": worker.name,
+        "poolwitness.worker.role": worker.role,
+        "poolwitness.workers_dead": dead,
+    }
+    if worker.error_type is not None:
+        extra["exception.type"] = worker.error_type
+    if worker.error_text:
+        extra["exception.message"] = worker.error_text
+    return Finding(
+        rule=RULES["PW301"],
+        message=(
+            f"{worker.role} {worker.name!r} of {named(pool)}, made at {place(pool.made.origin)}, died {why}: {effect}"
+        ),
+        fix=_advice(worker),
+        key=("PW301", pool.id, worker.name),
+        pool=pool,
+        stack=pool.made,
+        extra=extra,
+    )
+
+
+def _advice(worker: WorkerRecord) -> str:
+    if worker.error_type == "SystemExit":
+        return (
+            "sys.exit() in a callback ends that worker alone, silently: set a flag or send the process a signal "
+            "in reconnect_failed, configure, reset or check instead"
+        )
+    if worker.error_type == "Empty":
+        return (
+            "upgrade psycopg_pool to 3.3.3 or later: up to 3.3.2 idle workers die after 24 hours (psycopg issue 1419)"
+        )
+    return "find what raised it in the callbacks given to the pool (configure, reset, check, reconnect_failed) and close and make the pool anew"

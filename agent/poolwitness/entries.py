@@ -1,0 +1,228 @@
+"""What was seen of one pool, and of one connection: changed in place by the observers, read by the recorder."""
+
+from __future__ import annotations
+
+import os
+import time
+import weakref
+from types import CodeType
+from typing import Any
+
+from poolwitness.records import Frame, Stack, Target
+from poolwitness.stacks import RawStack, resolve
+
+
+class PoolRef(weakref.ref):  # type: ignore[type-arg]  # generic only in the stubs
+    """A weak reference that knows its entry, so that a finalizer need not look anything up."""
+
+    __slots__ = ("entry",)
+    entry: PoolEntry
+
+
+class SlotRef(weakref.ref):  # type: ignore[type-arg]  # generic only in the stubs
+    """A weak reference to a connection that knows its slot."""
+
+    __slots__ = ("slot",)
+    slot: Slot
+
+
+class Slot:
+    """One connection of a pool: made when it is first taken, used again each time it is; ``raw`` is None when in."""
+
+    __slots__ = (
+        "active_mono",
+        "entry",
+        "held_s",
+        "holder",
+        "id",
+        "kept_by",
+        "lost_from_open",
+        "object_id",
+        "raw",
+        "ref",
+        "suspected",
+        "taken_mono",
+        "task",
+        "thread",
+    )
+
+    def __init__(self, conn: Any, entry: PoolEntry, number: int) -> None:
+        self.id = number
+        self.object_id = id(conn)
+        self.ref: Any = None
+        self.entry = entry
+        self.raw: RawStack | None = None
+        self.taken_mono = 0.0
+        self.held_s = 0.0
+        self.holder = 0
+        self.thread = ""
+        self.task: Any = None
+        self.suspected = False
+        self.lost_from_open = False
+        self.kept_by = ""
+        self.active_mono = 0.0
+
+    def hold_in_task(self, task: Any) -> None:
+        """Note the asyncio task that has the connection, weakly."""
+        self.holder = id(task)
+        self.thread = task.get_name() if task is not None else ""
+        self.task = weakref.ref(task) if task is not None else None
+
+
+class PoolEntry:
+    """What was seen of one pool; changed in place by the observers, copied into a PoolRecord for everybody else."""
+
+    __slots__ = (
+        "adapters",
+        "close_s",
+        "closed_at",
+        "closed_by",
+        "cls",
+        "connects",
+        "dropped",
+        "exhaustion",
+        "has_check",
+        "has_reset",
+        "holding",
+        "id",
+        "incidents",
+        "inherited",
+        "is_async",
+        "is_null",
+        "kept_by",
+        "last_stats",
+        "late",
+        "longest_held_by",
+        "longest_held_s",
+        "longest_wait_s",
+        "lost",
+        "made",
+        "made_at",
+        "made_in",
+        "made_skip",
+        "made_stack",
+        "max_size",
+        "min_size",
+        "name",
+        "num_workers",
+        "object_id",
+        "open_confirmed",
+        "open_explicit",
+        "open_threads",
+        "opened_at",
+        "opened_by",
+        "opened_in_constructor",
+        "out",
+        "peak",
+        "pid",
+        "ref",
+        "samples",
+        "target",
+        "threads",
+        "told_closed",
+        "told_opened",
+        "unaccounted",
+        "unaccounted_looks",
+        "use_after_close",
+        "worker_errors",
+    )
+
+    def __init__(self, pool: Any, raw: RawStack, skip: frozenset[CodeType], made_in: str) -> None:
+        self.id = 0
+        self.ref: Any = None
+        self.object_id = id(pool)
+        self.cls = ""
+        self.name = ""
+        self.is_async = False
+        self.is_null = False
+        self.made = raw
+        self.made_skip = skip
+        self.made_stack: Stack | None = None
+        self.made_at = time.time()
+        self.made_in = made_in
+        self.min_size = 0
+        self.max_size: int | None = None
+        self.num_workers = 0
+        self.target = Target()
+        self.pid = os.getpid()
+        self.inherited = False
+        self.has_check = False
+        self.has_reset = False
+        self.opened_at: float | None = None
+        self.opened_by: RawStack | None = None
+        self.opened_in_constructor = False
+        self.open_explicit = False
+        self.open_confirmed = False
+        self.open_threads: set[int] = set()
+        self.closed_at: float | None = None
+        self.closed_by: RawStack | None = None
+        self.close_s: float | None = None
+        self.dropped = False
+        self.last_stats: dict[str, int] = {}
+        # (role, weak reference to the thread or task, name, native id)
+        self.threads: tuple[tuple[str, Any, str, int | None], ...] = ()
+        self.samples: dict[int, Any] = {}
+        self.worker_errors: dict[str, tuple[str, str]] = {}
+        self.kept_by = ""
+        self.use_after_close: list[Any] | None = None
+        self.told_opened = False
+        self.told_closed = False
+        self.late: Any = None
+        self.out: dict[int, Slot] = {}
+        self.holding: dict[int, Slot] = {}
+        self.lost: list[Slot] = []
+        self.peak = 0
+        self.longest_wait_s = 0.0
+        self.longest_held_s = 0.0
+        self.longest_held_by: RawStack | None = None
+        self.connects: Any = None
+        # (kind, lines) -> [taken, at, holder, held_s, count]
+        self.incidents: dict[tuple[Any, ...], list[Any]] = {}
+        # [episode, error type, request, waited_s, holder, count, last_mono]
+        self.exhaustion: list[Any] | None = None
+        self.adapters: list[tuple[RawStack, int]] = []
+        self.unaccounted = 0
+        self.unaccounted_looks = 0
+
+    @property
+    def stack(self) -> Stack:
+        """Where the pool was made, named once."""
+        if self.made_stack is None:
+            self.made_stack = resolve(self.made, self.made_skip)
+            self.made, self.made_skip = (), frozenset()
+        return self.made_stack
+
+    @property
+    def origin(self) -> Frame | None:
+        """The application's line that made the pool."""
+        return self.stack.origin
+
+    @property
+    def state(self) -> str:
+        """``new``, ``open``, ``closed`` or ``dropped``."""
+        if self.closed_at is not None:
+            return "closed"
+        if self.opened_at is None:
+            return "new"
+        return "dropped" if self.dropped else "open"
+
+    def stats(self) -> dict[str, int]:
+        """The pool's counters now, or as last seen."""
+        pool = self.ref()
+        if pool is not None:
+            # The counters by themselves: get_stats() may be overridden by the application.
+            base = getattr(pool, "_stats", None)
+            if base is not None:
+                self.last_stats = {
+                    **{str(key): int(value) for key, value in list(base.items())},
+                    "pool_size": int(getattr(pool, "_nconns", 0)),
+                    "pool_available": len(getattr(pool, "_pool", ())),
+                    "requests_waiting": _still_waiting(pool),
+                }
+        return self.last_stats
+
+
+def _still_waiting(pool: Any) -> int:
+    # The pool's own count goes on counting requests that timed out, until the next return.
+    waiting = list(getattr(pool, "_waiting", ()))
+    return sum(1 for client in waiting if client.conn is None and client.error is None)

@@ -1,0 +1,164 @@
+"""Look at the ledger: make a snapshot, run the rules over it, tell what is new, take back what passed."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from poolwitness.config import Config
+from poolwitness.diagnose.capacity import worst_first
+from poolwitness.diagnose.examine import examine
+from poolwitness.diagnose.findings import Finding
+from poolwitness.diagnose.installed import installed_versions
+from poolwitness.diagnose.lifecycle import CROWD
+from poolwitness.ledger import Ledger, PoolEntry, Slot
+from poolwitness.observe import owners
+from poolwitness.observe.activity import ActivityWatch
+from poolwitness.observe.recorder import record_pool
+from poolwitness.observe.sampling import Sampler
+from poolwitness.observe.standing import Standing
+from poolwitness.records import ProcessRecord, Snapshot
+from poolwitness.report import events
+from poolwitness.report.note import MOST_HOLDERS, note_of
+from poolwitness.safety import Part
+from poolwitness.teller import Teller
+
+# At the verdict a thread costs some 100 µs to ask about: enough for a dozen pools, bounded for a thousand.
+MOST_THREADS_SAMPLED = 64
+MOST_WITH_STANDING = 16
+
+
+class Inspector:
+    """Everything that happens between the ledger and the teller.
+
+    Args:
+        config: the settings.
+        ledger: what is known.
+        teller: whom findings are handed to.
+        parts: the containments, by name.
+    """
+
+    def __init__(self, config: Config, ledger: Ledger, teller: Teller, parts: dict[str, Part]) -> None:
+        self.config = config
+        self.ledger = ledger
+        self.teller = teller
+        self.parts = parts
+        self.versions = installed_versions()
+        self.sampler = Sampler()
+        self.activity = ActivityWatch(ledger, parts["activity"])
+        self.forget()
+
+    def forget(self) -> None:
+        """Start afresh, as a forked child does."""
+        self.suspicions: dict[int, Finding] = {}
+        self.crowded: set[object] = set()
+
+    def full_snapshot(self) -> Snapshot:
+        """What is known now, threads and owners included."""
+        entries = self.ledger.entries()
+        self.sampler.sample(entries, MOST_THREADS_SAMPLED)
+        self.find_owners(entries)
+        return self.snapshot_of(entries, "event", with_standing=True)
+
+    def notice_crowd(self, entry: PoolEntry) -> None:
+        """Look for a crowd around a pool that was just opened; a crowd that was told is not looked at again."""
+        pools = list(self.ledger.pools.values())
+        if len(pools) < CROWD or entry.origin in self.crowded or entry.target in self.crowded:
+            return
+        alike = [
+            other
+            for other in pools
+            if other.state == "open"
+            and (other.origin == entry.origin or (other.target == entry.target and entry.target.known))
+        ]
+        if len(alike) >= CROWD:
+            self.crowded.update((entry.origin, entry.target if entry.target.known else entry.origin))
+            self.look("event", alike)
+
+    def snapshot_of(self, entries: list[PoolEntry], moment: str, with_standing: bool) -> Snapshot:
+        """A snapshot of some pools."""
+        standing = Standing() if with_standing else None
+        try:
+            return Snapshot(
+                taken_at=time.time(),
+                taken_mono=time.monotonic(),
+                moment=moment,
+                process=ProcessRecord(
+                    pid=os.getpid(),
+                    python=(sys.version_info.major, sys.version_info.minor, sys.version_info.micro),
+                    versions=self.versions,
+                ),
+                pools=tuple(
+                    record_pool(entry, standing if index < MOST_WITH_STANDING or entry.out else None)
+                    for index, entry in enumerate(entries)
+                    if entry.name
+                ),
+                dropped_records=self.ledger.dropped_records,
+                held_limit_s=self.config.held_s,
+            )
+        finally:
+            if standing is not None:
+                standing.done()
+
+    def find_owners(self, entries: list[PoolEntry]) -> None:
+        """Note who keeps open pools and connections that are out alive."""
+        own = [entry for entry in entries if not entry.inherited]
+        holders: list[PoolEntry | Slot] = [entry for entry in own if entry.state == "open"]
+        holders += [slot for entry in own for slot in list(entry.out.values())]
+        with self.parts["owners"]:
+            if not self.parts["owners"].enabled:
+                return
+            targets = {id(target): holder for holder in holders if (target := holder.ref()) is not None}
+            for key, path in owners.owners_of([holder.ref() for holder in targets.values()]).items():
+                targets[key].kept_by = path
+
+    def look(self, moment: str, entries: list[PoolEntry], with_standing: bool = False) -> Snapshot:
+        """Run the rules over some pools and tell what is new."""
+        snapshot = self.snapshot_of(entries, moment, with_standing)
+        found, ignored = examine(snapshot, self.config)
+        for finding in found:
+            self.tell(finding)
+        self.teller.ignored.update(finding.key for finding in ignored)
+        return snapshot
+
+    def tell(self, finding: Finding) -> None:
+        """Tell a finding, with what belongs to it."""
+        if finding.rule.code == "PW201" and finding.pool is not None:
+            report_id = os.urandom(8).hex()
+            if self.teller.tell(finding, {"poolwitness.report_id": report_id}):
+                for rank, checkout in enumerate(worst_first(finding.pool)[:MOST_HOLDERS], start=1):
+                    self.teller.emit("poolwitness.holder", events.holder(finding, checkout, rank, report_id))
+        elif self.teller.tell(finding) and finding.rule.code == "PW103":
+            self.suspect(finding)
+
+    def suspect(self, finding: Finding) -> None:
+        """Remember a suspicion, so that the connection's return takes it back."""
+        for slot in list(self.ledger.slots.values()):
+            if slot.id == finding.extra["poolwitness.checkout.id"] and slot.raw is not None:
+                self.suspicions[slot.id] = finding
+                slot.suspected = True
+
+    def watch_activity(self, entries: list[PoolEntry]) -> None:
+        """Watch connections at work while one of them has been out for long."""
+        old_mono = time.monotonic() - self.config.held_s / 2
+        wanted = any(slot.taken_mono < old_mono for entry in entries for slot in list(entry.out.values()))
+        with self.parts["activity"]:
+            if wanted and not self.activity.installed and self.parts["activity"].enabled:
+                self.activity.install()
+            elif not wanted and self.activity.installed:
+                self.activity.uninstall()
+
+    def came_back(self, slot: Slot) -> None:
+        """A suspected connection was returned."""
+        finding = self.suspicions.pop(slot.id, None)
+        if finding is not None:
+            self.teller.take_back(finding, slot.held_s)
+
+    def picture(self, entry: PoolEntry) -> str:
+        """The note for a request that was refused."""
+        standing = Standing()
+        try:
+            return note_of(record_pool(entry, standing))
+        finally:
+            standing.done()

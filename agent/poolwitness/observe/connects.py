@@ -1,0 +1,180 @@
+"""Watch a pool connect: how long it takes, and the errors that the pool retries in silence."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from poolwitness.ledger import Ledger, PoolEntry
+from poolwitness.observe.patches import AnyFunction, Patches
+from poolwitness.records import ConnectError, ConnectRecord
+from poolwitness.safety import Part
+
+MOST_ERRORS = 8
+
+
+class Connects:
+    """What was seen of one pool's attempts."""
+
+    __slots__ = ("attempts", "errors", "failing", "failures", "in_flight", "seconds", "successes")
+
+    def __init__(self) -> None:
+        self.attempts = 0
+        self.failures = 0
+        self.successes = 0
+        self.failing = False
+        self.in_flight = 0
+        self.seconds = 0.0
+        # (type, sqlstate) -> [text, count, first, last]
+        self.errors: dict[tuple[str, str], list[Any]] = {}
+
+    def record(self, stats: dict[str, int], over_tcp: bool) -> ConnectRecord:
+        """A frozen copy; the pool's own counter tells connecting from configuring."""
+        connect_s = configure_s = 0.0
+        if self.successes:
+            asked = max(1, stats.get("connections_num", 0) - stats.get("connections_errors", 0))
+            connect_s = stats.get("connections_ms", 0) / 1000.0 / asked
+            configure_s = max(0.0, self.seconds / self.successes - connect_s - 0.001)
+        return ConnectRecord(
+            attempts=self.attempts,
+            failures=self.failures,
+            failing=self.failing,
+            connect_s=connect_s,
+            configure_s=configure_s,
+            over_tcp=over_tcp,
+            gssapi=over_tcp and _has_gssapi(),
+            errors=tuple(
+                ConnectError(kind, sqlstate, found[0], found[1], found[2], found[3])
+                for (kind, sqlstate), found in list(self.errors.items())
+            ),
+        )
+
+
+class ConnectWatch:
+    """The patches of ``_connect``.
+
+    Args:
+        ledger: where the pools are kept.
+        failed: told of each failure, in the worker that met it.
+        slow: told of each success, with its seconds.
+        describe_error: gives an exception's text without secrets.
+        part: the containment.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        failed: Callable[[PoolEntry, bool], None],
+        slow: Callable[[PoolEntry, float], None],
+        describe_error: Callable[[Any, BaseException], str],
+        part: Part,
+    ) -> None:
+        self.ledger = ledger
+        self.failed = failed
+        self.slow = slow
+        self.describe_error = describe_error
+        self.part = part
+
+    def install(self, patches: Patches) -> None:
+        """Patch both families."""
+        import psycopg_pool
+
+        patches.wrap(psycopg_pool.ConnectionPool, "_connect", self._sync)
+        patches.wrap(psycopg_pool.AsyncConnectionPool, "_connect", self._async)
+
+    def _sync(self, original: AnyFunction) -> AnyFunction:
+        def _connect(self_: Any, *args: Any, **kwargs: Any) -> Any:
+            started = time.monotonic()
+            if self.part.enabled:
+                with self.part:
+                    self._begin(self_)
+            try:
+                conn = original(self_, *args, **kwargs)
+            except Exception as error:
+                if self.part.enabled:
+                    with self.part:
+                        self._note_failure(self_, error)
+                raise
+            if self.part.enabled:
+                with self.part:
+                    self._note_success(self_, time.monotonic() - started)
+            return conn
+
+        return _connect
+
+    def _async(self, original: AnyFunction) -> AnyFunction:
+        async def _connect(self_: Any, *args: Any, **kwargs: Any) -> Any:
+            started = time.monotonic()
+            if self.part.enabled:
+                with self.part:
+                    self._begin(self_)
+            try:
+                conn = await original(self_, *args, **kwargs)
+            except Exception as error:
+                if self.part.enabled:
+                    with self.part:
+                        self._note_failure(self_, error)
+                raise
+            if self.part.enabled:
+                with self.part:
+                    self._note_success(self_, time.monotonic() - started)
+            return conn
+
+        return _connect
+
+    def _begin(self, pool: Any) -> None:
+        found = self._of(pool)
+        if found is not None:
+            found[1].in_flight += 1
+
+    def _of(self, pool: Any) -> tuple[PoolEntry, Connects] | None:
+        entry = self.ledger.find(pool)
+        if entry is None:
+            return None
+        if entry.connects is None:
+            entry.connects = Connects()
+        return entry, entry.connects
+
+    def _note_failure(self, pool: Any, error: Exception) -> None:
+        found = self._of(pool)
+        if found is None:
+            return
+        entry, connects = found
+        connects.in_flight -= 1
+        connects.attempts += 1
+        connects.failures += 1
+        connects.failing = True
+        key = (type(error).__name__, str(getattr(error, "sqlstate", None) or ""))
+        now = time.time()
+        known = connects.errors.get(key)
+        if known is not None:
+            known[1] += 1
+            known[3] = now
+        elif len(connects.errors) < MOST_ERRORS:
+            connects.errors[key] = [self.describe_error(pool, error), 1, now, now]
+        self.failed(entry, known is None)
+
+    def _note_success(self, pool: Any, seconds: float) -> None:
+        found = self._of(pool)
+        if found is None:
+            return
+        entry, connects = found
+        connects.in_flight -= 1
+        connects.attempts += 1
+        connects.successes += 1
+        connects.failing = False
+        connects.seconds += seconds
+        self.slow(entry, seconds)
+
+
+def _has_gssapi() -> bool:
+    """Whether libpq was built with GSSAPI: then it tries an encrypted handshake first wherever there is a ticket."""
+    pq = sys.modules.get("psycopg.pq")
+    if pq is None:
+        return False
+    for option in pq.Conninfo.get_defaults():
+        if option.keyword == b"gssencmode":
+            return bool(option.val or option.compiled) and (option.val or option.compiled) != b"disable"
+    return False

@@ -1,0 +1,89 @@
+"""Run a callback right after one module has been imported, without importing it.
+
+A finder asks the finders behind it and shadows ``exec_module`` on the loader instance for that one module,
+so that whatever goes wrong here the program's own import goes on.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
+_finders: list[PostImportFinder] = []
+
+
+class PostImportFinder:
+    """A meta path finder that finds nothing itself and wraps the loader of one module."""
+
+    def __init__(self, name: str, callback: Callable[[], None]) -> None:
+        self.name = name
+        self.callback = callback
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname != self.name:
+            return None
+        # Those behind alone: one in front that asks all the others, as we would, would ask us again for ever.
+        finders = list(sys.meta_path)
+        behind = finders[finders.index(self) + 1 :] if self in finders else []
+        for finder in behind:
+            find = getattr(finder, "find_spec", None)
+            spec: ModuleSpec | None = find(fullname, path, target) if find else None
+            if spec is not None:
+                try:
+                    self._shadow(spec)
+                except Exception:  # noqa: BLE001 - a loader that cannot be shadowed is left alone
+                    forget()
+                return spec
+        return None
+
+    def _shadow(self, spec: ModuleSpec) -> None:
+        loader = spec.loader
+        if loader is None:
+            return
+        original = loader.exec_module
+
+        def exec_module(module: ModuleType) -> None:
+            if module.__name__ != self.name:  # a loader of a whole archive, in another thread
+                original(module)
+                return
+            try:
+                del loader.exec_module
+            except AttributeError:
+                pass
+            original(module)
+            forget()
+            try:
+                self.callback()
+            except Exception as error:  # noqa: BLE001 - an import hook that raises makes the host's import fail
+                from poolwitness.boot import _complain
+
+                _complain(f"the agent could not start ({type(error).__name__}); the program runs on without it")
+
+        loader.exec_module = exec_module  # type: ignore[method-assign]  # on the instance alone
+
+
+def when_imported(name: str, callback: Callable[[], None]) -> None:
+    """Call back once, after the module *name* has run.
+
+    Args:
+        name: the absolute name of a module that has not been imported yet.
+        callback: called without arguments in the importing thread; what it raises is contained.
+    """
+    finder = PostImportFinder(name, callback)
+    _finders.append(finder)
+    sys.meta_path.insert(0, finder)
+
+
+def forget() -> None:
+    """Take the finders off ``sys.meta_path`` again."""
+    while _finders:
+        finder = _finders.pop()
+        if finder in sys.meta_path:
+            sys.meta_path.remove(finder)

@@ -1,0 +1,127 @@
+"""Take in what is unusual about checkouts: note it in the ledger, and ask for a look at that pool."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from types import CodeType
+from typing import Any
+
+from poolwitness.ledger import Ledger, PoolEntry, Slot
+from poolwitness.observe.checkouts import SUSPECTED
+from poolwitness.stacks import RawStack
+
+MOST_INCIDENTS = 50
+QUIET_S = 60.0
+INTRANS, INERROR, UNKNOWN = 2, 3, 4
+NOTE_AGE_S = 1.0
+
+
+class CheckoutIncidents:
+    """The listener of `CheckoutWatch`.
+
+    Args:
+        ledger: where pools are kept.
+        look: called to have the rules run over one pool.
+        came_back: called when a suspected connection was returned.
+        picture: the text of a note for an exhausted pool.
+        pool_closed: called when PoolClosed came to a waiting request.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        look: Callable[[PoolEntry], None],
+        came_back: Callable[[Slot], None],
+        picture: Callable[[PoolEntry], str],
+        pool_closed: Callable[[Any], None],
+    ) -> None:
+        self.ledger = ledger
+        self.look = look
+        self.came_back = came_back
+        self.picture = picture
+        self.pool_closed = pool_closed
+        self._notes: dict[int, tuple[float, str]] = {}
+
+    def refused(self, entry: PoolEntry, error: BaseException, request: RawStack, waited_s: float) -> None:
+        """Begin an episode, or count in it, and put the picture on the exception."""
+        if entry.inherited:
+            return
+        self.ledger.drain()
+        now_mono = time.monotonic()
+        found = entry.exhaustion
+        if found is None or now_mono - found[6] > QUIET_S:
+            episode = 1 if found is None else found[0] + 1
+            entry.exhaustion = [episode, type(error).__name__, request, waited_s, _holder(), 1, now_mono]
+            self._notes.pop(entry.id, None)
+            self.look(entry)
+        else:
+            found[5] += 1
+            found[6] = now_mono
+        add_note = getattr(error, "add_note", None)  # Python 3.11
+        if add_note is not None:
+            made_mono, note = self._notes.get(entry.id, (0.0, ""))
+            if now_mono - made_mono > NOTE_AGE_S:
+                note = self.picture(entry)
+                self._notes[entry.id] = (now_mono, note)
+            add_note(note)
+
+    def closed_while_waiting(self, pool: Any) -> None:
+        """PoolClosed came to a request that was waiting."""
+        self.pool_closed(pool)
+
+    def nested(self, entry: PoolEntry, outer: Slot, inner: Slot) -> None:
+        """A holder has two: told when the function that took the first is still on the stack."""
+        raw, inner_raw = outer.raw, inner.raw
+        if raw is None or inner_raw is None or outer.holder != inner.holder or not raw:
+            return
+        if not _on_stack(raw[0]):
+            return
+        if self._note("PW106", entry, raw, inner_raw, inner, time.monotonic() - outer.taken_mono):
+            self.look(entry)
+
+    def returned(self, entry: PoolEntry, slot: Slot, taken: RawStack, status: int, returned: RawStack) -> None:
+        """A connection is back, and something about it was unusual."""
+        if slot.suspected:
+            slot.suspected = False
+            self.came_back(slot)
+        if status == SUSPECTED or entry.inherited:
+            return
+        kind = "PW104" if status in (INTRANS, INERROR) else "PW105" if status == UNKNOWN else ""
+        if kind and self._note(kind, entry, taken, returned, slot, slot.held_s):
+            self.look(entry)
+
+    def _note(self, kind: str, entry: PoolEntry, taken: RawStack, at: RawStack, slot: Slot, held_s: float) -> bool:
+        key = (kind, *(id(part) if isinstance(part, CodeType) else part for part in (*taken[:2], *at[:2])))
+        known = entry.incidents.get(key)
+        if known is not None:
+            known[4] += 1
+            return False
+        if len(entry.incidents) >= MOST_INCIDENTS:
+            return False
+        who = f"{'task' if slot.task is not None else 'thread'} {slot.thread[:60]!r}"
+        entry.incidents[key] = [taken, at, who, held_s, 1]
+        return True
+
+
+def _holder() -> str:
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is not None:
+        try:
+            task = asyncio.current_task()
+        except RuntimeError:  # no running loop
+            task = None
+        if task is not None:
+            return str(task.get_name())
+    return threading.current_thread().name
+
+
+def _on_stack(code: object) -> bool:
+    frame = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code is code:
+            return True
+        frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
+    return False

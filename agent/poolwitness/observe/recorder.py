@@ -1,0 +1,182 @@
+"""Make frozen records of what the ledger keeps."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+from poolwitness.ledger import PoolEntry, Slot
+from poolwitness.observe.connects import Connects
+from poolwitness.observe.standing import Standing
+from poolwitness.records import (
+    CheckoutRecord,
+    ConnectRecord,
+    Exhaustion,
+    Incident,
+    PoolRecord,
+    Stack,
+    UseAfterClose,
+    WorkerRecord,
+)
+from poolwitness.stacks import resolve
+
+MOST_CHECKOUTS = 200
+# libpq's transaction states
+STATUSES = ("idle", "active", "idle in transaction", "in failed transaction", "closed")
+
+
+def record_pool(entry: PoolEntry, standing: Standing | None = None) -> PoolRecord:
+    """A frozen copy of one pool.
+
+    Args:
+        entry: the ledger's.
+        standing: where threads stand now; without it no record says where anything stands.
+    """
+    stats = entry.stats()
+    use = None
+    if entry.use_after_close is not None:
+        raw, count, waiting = entry.use_after_close
+        use = UseAfterClose(resolve(raw), count, waiting)
+    return PoolRecord(
+        id=entry.id,
+        name=entry.name,
+        cls=entry.cls,
+        is_async=entry.is_async,
+        is_null=entry.is_null,
+        state=entry.state,
+        made=entry.stack,
+        made_at=entry.made_at,
+        made_in=entry.made_in,
+        min_size=entry.min_size,
+        max_size=entry.max_size,
+        num_workers=entry.num_workers,
+        target=entry.target,
+        pid=entry.pid,
+        inherited=entry.inherited,
+        opened_at=entry.opened_at,
+        opened=resolve(entry.opened_by) if entry.opened_by else None,
+        opened_in_constructor=entry.opened_in_constructor,
+        open_explicit=entry.open_explicit,
+        open_confirmed=entry.open_confirmed,
+        opened_by_threads=len(entry.open_threads),
+        closed_at=entry.closed_at,
+        closed=resolve(entry.closed_by) if entry.closed_by else None,
+        close_s=entry.close_s,
+        has_check=entry.has_check,
+        has_reset=entry.has_reset,
+        workers=record_workers(entry, standing),
+        stats=stats,
+        use_after_close=use,
+        checkouts=_checkouts(entry, standing),
+        lost=tuple(_lost(slot) for slot in list(entry.lost)),
+        incidents=tuple(
+            Incident(key[0], resolve(found[0]), resolve(found[1]), found[2], found[3], found[4])
+            for key, found in list(entry.incidents.items())
+        ),
+        connects=_connects(entry, stats),
+        exhaustion=_exhaustion(entry),
+        unaccounted=entry.unaccounted,
+        kept_by=entry.kept_by,
+        adapters=tuple((resolve(raw), count) for raw, count in list(entry.adapters)),
+        peak_in_use=entry.peak,
+        longest_wait_s=entry.longest_wait_s,
+        longest_held_s=entry.longest_held_s,
+        longest_held=resolve(entry.longest_held_by) if entry.longest_held_by else None,
+    )
+
+
+def record_workers(entry: PoolEntry, standing: Standing | None) -> tuple[WorkerRecord, ...]:
+    """A pool's threads or tasks as they are now."""
+    records = []
+    for role, ref, name, native_id in entry.threads:
+        runner = ref()
+        where: Stack | None = None
+        if isinstance(runner, threading.Thread):
+            alive = runner.is_alive()
+            where = standing.of_thread(runner.ident) if standing is not None and alive else None
+        else:
+            alive = runner is not None and not runner.done()
+        sample = entry.samples.get(native_id) if native_id is not None else None
+        error = entry.worker_errors.get(name)
+        records.append(
+            WorkerRecord(
+                name=name,
+                role=role,
+                alive=alive,
+                native_id=native_id,
+                where=where,
+                error_type=error[0] if error else None,
+                error_text=error[1] if error else None,
+                **(sample.fields() if sample is not None else {}),
+            )
+        )
+    return tuple(records)
+
+
+def record_checkout(slot: Slot, raw: Any, standing: Standing | None) -> CheckoutRecord:
+    """One connection that is out, or has just come back."""
+    now_mono = time.monotonic()
+    alive, where = standing.of_slot(slot) if standing is not None else (True, None)
+    return CheckoutRecord(
+        id=slot.id,
+        taken=resolve(raw),
+        held_s=now_mono - slot.taken_mono,
+        idle_s=now_mono - max(slot.taken_mono, slot.active_mono),
+        holder=slot.thread,
+        in_task=slot.task is not None,
+        holder_alive=alive,
+        status=status_of(slot),
+        where=where,
+        kept_by=slot.kept_by,
+        suspected=slot.suspected,
+    )
+
+
+def status_of(slot: Slot) -> str:
+    """The transaction state of a connection, read from libpq without asking the server."""
+    conn = slot.ref()
+    if conn is None:
+        return "closed"
+    status = int(conn.pgconn.transaction_status)
+    return STATUSES[status] if 0 <= status < len(STATUSES) else "closed"
+
+
+def _checkouts(entry: PoolEntry, standing: Standing | None) -> tuple[CheckoutRecord, ...]:
+    records = []
+    for slot in sorted(entry.out.copy().values(), key=lambda slot: slot.taken_mono)[:MOST_CHECKOUTS]:
+        raw = slot.raw
+        if raw is not None:
+            records.append(record_checkout(slot, raw, standing))
+    return tuple(records)
+
+
+def _lost(slot: Slot) -> CheckoutRecord:
+    return CheckoutRecord(
+        id=slot.id,
+        taken=resolve(slot.raw or ()),
+        held_s=slot.held_s,
+        idle_s=slot.held_s,
+        holder=slot.thread,
+        in_task=slot.task is not None,
+        holder_alive=False,
+        status="closed",
+        lost=True,
+        lost_from_open=slot.lost_from_open,
+    )
+
+
+def _connects(entry: PoolEntry, stats: dict[str, int]) -> ConnectRecord:
+    if not isinstance(entry.connects, Connects):
+        return ConnectRecord()
+    host = entry.target.host
+    return entry.connects.record(stats, over_tcp=host is not None and not host.startswith(("/", "@")))
+
+
+def _exhaustion(entry: PoolEntry) -> Exhaustion | None:
+    found = entry.exhaustion
+    if found is None:
+        return None
+    pool = entry.ref()
+    timeout_s = float(getattr(pool, "timeout", 0.0) or 0.0)
+    return Exhaustion(found[0], found[1], resolve(found[2]), found[3], found[4], found[5], timeout_s)

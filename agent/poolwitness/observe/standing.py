@@ -1,0 +1,59 @@
+"""Where a holder stands now: the stack of a thread, or of a task through what it awaits."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from types import CodeType, FrameType
+from typing import Any
+
+from poolwitness.ledger import Slot
+from poolwitness.records import Stack
+from poolwitness.stacks import capture_from, resolve
+
+DEEPEST = 24
+
+
+class Standing:
+    """The frames of every thread at one moment, taken once for all holders; call ``done`` to let go of them."""
+
+    def __init__(self) -> None:
+        self.frames: dict[int, FrameType] = sys._current_frames()
+        self.active = {thread.ident: thread.name for thread in list(threading._active.values())}  # type: ignore[attr-defined]  # without the lock of enumerate()
+
+    def done(self) -> None:
+        """Let go of the frames, and with them of the locals that they keep alive."""
+        self.frames = {}
+
+    def of_thread(self, ident: int | None) -> Stack | None:
+        """Where a thread stands; None when it has ended."""
+        frame = self.frames.get(ident) if ident is not None else None
+        return resolve(capture_from(frame, DEEPEST)) if frame is not None else None
+
+    def of_slot(self, slot: Slot) -> tuple[bool, Stack | None]:
+        """Whether the holder of a connection is still there, and where it stands."""
+        if slot.task is None:
+            if self.active.get(slot.holder) != slot.thread:
+                return False, None
+            return True, self.of_thread(slot.holder)
+        task = slot.task()
+        if task is None or task.done():
+            return False, None
+        return True, of_task(task)
+
+
+def of_task(task: Any) -> Stack | None:
+    """Where a task stands: its coroutine, and what that awaits, innermost first."""
+    raw: list[CodeType | int] = []
+    coroutine = task.get_coro()
+    for _ in range(DEEPEST):
+        frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "ag_frame", None)
+        if frame is None:
+            frame = getattr(coroutine, "gi_frame", None)
+        if frame is None:
+            break
+        raw[:0] = [frame.f_code, frame.f_lasti]
+        coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
+        if coroutine is None:
+            break
+    return resolve(tuple(raw)) if raw else None

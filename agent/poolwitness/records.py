@@ -1,0 +1,237 @@
+"""What is known, as frozen records: the data that rules and reports work on.
+
+Times named ``…_at`` are seconds since the epoch, ``…_mono`` seconds of the monotonic clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame of a stack: where it is and whose code it is."""
+
+    file: str
+    line: int
+    function: str
+    kind: str
+
+    @property
+    def place(self) -> str:
+        """``file:line``."""
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A named stack, innermost frame first, and its origin: the application's line."""
+
+    frames: tuple[Frame, ...]
+    origin: Frame | None
+
+    @property
+    def application(self) -> tuple[Frame, ...]:
+        """The application's own frames, innermost first."""
+        return tuple(frame for frame in self.frames if frame.kind == "application")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a pool connects to: never a password, never a whole conninfo."""
+
+    host: str | None = None
+    port: int | None = None
+    dbname: str | None = None
+    user: str | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether it says which database it is."""
+        return self.host is not None or self.dbname is not None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRecord:
+    """One thread or task that a pool runs on: its workers and its scheduler."""
+
+    name: str
+    role: str
+    alive: bool
+    native_id: int | None = None
+    started_at: float | None = None
+    cpu_user_s: float | None = None
+    cpu_system_s: float | None = None
+    state: str | None = None
+    switches_voluntary: int | None = None
+    switches_involuntary: int | None = None
+    where: Stack | None = None
+    error_type: str | None = None
+    error_text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UseAfterClose:
+    """PoolClosed, raised to the application."""
+
+    used: Stack
+    count: int
+    while_waiting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutRecord:
+    """One connection between getconn and putconn.
+
+    ``status`` is ``idle``, ``active``, ``idle in transaction``, ``in failed transaction`` or ``closed``; ``idle_s``
+    is the time since it was last seen at work, as far as that was watched.
+    """
+
+    id: int
+    taken: Stack
+    held_s: float
+    idle_s: float
+    holder: str
+    in_task: bool
+    holder_alive: bool
+    status: str
+    where: Stack | None = None
+    kept_by: str = ""
+    suspected: bool = False
+    lost: bool = False
+    lost_from_open: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Something that happened to a checkout and is over: kept once for each pair of lines, with its count."""
+
+    kind: str
+    taken: Stack
+    at: Stack
+    holder: str
+    held_s: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectError:
+    """An error of connecting that the pool retries in silence."""
+
+    error_type: str
+    sqlstate: str
+    text: str
+    count: int
+    first_at: float
+    last_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectRecord:
+    """A pool's attempts to connect: seconds are averages over those that succeeded."""
+
+    attempts: int = 0
+    failures: int = 0
+    failing: bool = False
+    connect_s: float = 0.0
+    configure_s: float = 0.0
+    over_tcp: bool = False
+    gssapi: bool = False
+    errors: tuple[ConnectError, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Exhaustion:
+    """An episode of refused requests, a minute of quiet apart from the next."""
+
+    episode: int
+    error_type: str
+    request: Stack
+    waited_s: float
+    holder: str
+    count: int
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class PoolRecord:
+    """One pool: who made it, with what, and how far its life has come.
+
+    ``state`` is ``new``, ``open``, ``closed`` or, once garbage-collected while open, ``dropped``.
+    """
+
+    id: int
+    name: str
+    cls: str
+    is_async: bool
+    is_null: bool
+    state: str
+    made: Stack
+    made_at: float
+    made_in: str
+    min_size: int
+    max_size: int | None
+    num_workers: int
+    target: Target
+    pid: int
+    inherited: bool = False
+    opened_at: float | None = None
+    opened: Stack | None = None
+    opened_in_constructor: bool = False
+    open_explicit: bool = False
+    open_confirmed: bool = False
+    opened_by_threads: int = 0
+    closed_at: float | None = None
+    closed: Stack | None = None
+    close_s: float | None = None
+    has_check: bool = False
+    has_reset: bool = False
+    workers: tuple[WorkerRecord, ...] = ()
+    stats: dict[str, int] = field(default_factory=dict)
+    use_after_close: UseAfterClose | None = None
+    checkouts: tuple[CheckoutRecord, ...] = ()
+    lost: tuple[CheckoutRecord, ...] = ()
+    incidents: tuple[Incident, ...] = ()
+    connects: ConnectRecord = ConnectRecord()
+    exhaustion: Exhaustion | None = None
+    unaccounted: int = 0
+    adapters: tuple[tuple[Stack, int], ...] = ()
+    peak_in_use: int = 0
+    longest_wait_s: float = 0.0
+    longest_held_s: float = 0.0
+    longest_held: Stack | None = None
+    kept_by: str = ""
+
+    @property
+    def short_class(self) -> str:
+        """The class without its module."""
+        return self.cls.rpartition(".")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessRecord:
+    """The process that is watched."""
+
+    pid: int
+    python: tuple[int, int, int]
+    versions: dict[str, tuple[int, ...]]
+    threads: int = 0
+    argv0: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """An immutable copy of the ledger at one moment: ``event``, ``sweep`` or ``verdict``."""
+
+    taken_at: float
+    taken_mono: float
+    moment: str
+    process: ProcessRecord
+    pools: tuple[PoolRecord, ...]
+    dropped_records: int = 0
+    held_limit_s: float = 30.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dicts, lists and scalars, for JSON."""
+        return asdict(self)

@@ -1,0 +1,199 @@
+"""Build the events: flat dotted keys, OpenTelemetry's names where it has one, seconds as floats ending in ``_s``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from poolwitness.diagnose.findings import Finding, named, place, plural
+from poolwitness.records import CheckoutRecord, Frame, PoolRecord, Snapshot, Stack
+from poolwitness.report.limits import RateLimit
+from poolwitness.report.note import holder_row
+
+Event = dict[str, Any]
+
+
+class Tally(Protocol):
+    """What has been told in a process."""
+
+    counts: Counter[str]
+    resolved: int
+    ignored: set[tuple[object, ...]]
+    limit: RateLimit
+
+
+STACK_FRAMES = 24
+
+
+def pool_fields(pool: PoolRecord) -> Event:
+    """What every event about a pool carries: which one, of which class, to where, made at which line."""
+    event: Event = {
+        "db.client.connection.pool.name": pool.name[:256],
+        "poolwitness.pool.id": pool.id,
+        "poolwitness.pool.class": pool.cls,
+        "poolwitness.pool.min_size": pool.min_size,
+    }
+    if pool.max_size is not None:
+        event["poolwitness.pool.max_size"] = pool.max_size
+    target = pool.target
+    for key, value in (
+        ("server.address", target.host),
+        ("server.port", target.port),
+        ("db.namespace", target.dbname),
+        ("db.user", target.user),
+    ):
+        if value is not None:
+            event[key] = value
+    if pool.made.origin is not None:
+        event["poolwitness.pool.created_at"] = pool.made.origin.place
+    event["poolwitness.pool.created_in"] = pool.made_in
+    return event
+
+
+def code_fields(stack: Stack | None) -> Event:
+    """The line to open and the stack it stands on, outermost frame first as Python prints it."""
+    if stack is None or stack.origin is None:
+        return {}
+    event = frame_fields(stack.origin)
+    shown = stack.frames[:STACK_FRAMES]
+    event["code.stacktrace"] = "\n".join(
+        f'File "{frame.file}", line {frame.line}, in {frame.function}' for frame in reversed(shown)
+    )
+    return event
+
+
+def frame_fields(frame: Frame) -> Event:
+    """``code.*`` of one frame."""
+    return {"code.file.path": frame.file, "code.line.number": frame.line, "code.function.name": frame.function}
+
+
+def started(versions: Mapping[str, str], settings: Mapping[str, Any], hooks: list[str], how: str) -> Event:
+    """``poolwitness.agent.started``."""
+    known = ", ".join(f"{name} {version}" for name, version in versions.items())
+    event: Event = {
+        "level": "info",
+        "message": f"watching psycopg pools at level {settings['level']} ({known})",
+        "poolwitness.activated_by": how,
+        "poolwitness.hooks": hooks,
+    }
+    event.update({f"poolwitness.version.{name}": version for name, version in versions.items()})
+    event.update({f"poolwitness.setting.{name}": value for name, value in settings.items()})
+    return event
+
+
+def pool_opened(pool: PoolRecord) -> Event:
+    """``poolwitness.pool.opened``."""
+    return {
+        "level": "info",
+        "message": f"{named(pool)} opened, made at {place(pool.made.origin)}",
+        **pool_fields(pool),
+        **code_fields(pool.made),
+    }
+
+
+def pool_closed(pool: PoolRecord) -> Event:
+    """``poolwitness.pool.closed``, with what the pool itself counted."""
+    closed = pool.closed.origin if pool.closed is not None else None
+    by = f" by {place(closed)}" if closed is not None and closed.kind != "stdlib" else ""
+    open_s = max(0.0, (pool.closed_at or 0.0) - (pool.opened_at or pool.closed_at or 0.0))
+    event: Event = {
+        "level": "info",
+        "message": f"{named(pool)} closed{by} after {open_s:.1f} s, {plural(pool.stats.get('requests_num', 0), 'request')}",
+        **pool_fields(pool),
+        **code_fields(pool.made),
+        "poolwitness.pool.open_s": round(open_s, 6),
+    }
+    if pool.close_s is not None:
+        event["poolwitness.pool.close_s"] = round(pool.close_s, 6)
+    if closed is not None:
+        event["poolwitness.pool.closed_at"] = closed.place
+    event.update({f"poolwitness.stats.{key}": value for key, value in pool.stats.items()})
+    return event
+
+
+def finding(found: Finding) -> Event:
+    """``poolwitness.finding``."""
+    event: Event = {
+        "level": found.severity,
+        "message": found.message,
+        "poolwitness.rule": found.rule.code,
+        "poolwitness.rule_name": found.rule.name,
+        "poolwitness.confidence": found.rule.confidence,
+        "poolwitness.fix": found.fix,
+        "poolwitness.fingerprint": found.fingerprint,
+    }
+    if found.pool is not None:
+        event.update(pool_fields(found.pool))
+    event.update(code_fields(found.stack))
+    event.update(found.extra)
+    return event
+
+
+def holder(found: Finding, checkout: CheckoutRecord, rank: int, report_id: str) -> Event:
+    """``poolwitness.holder``: one row of PW201."""
+    event: Event = {
+        "level": "info",
+        "message": f"holder {rank} of {named(found.pool) if found.pool is not None else 'a pool'}: {holder_row(checkout).strip()}",
+        "poolwitness.report_id": report_id,
+        "poolwitness.fingerprint": found.fingerprint,
+        "poolwitness.rank": rank,
+        "poolwitness.held_s": round(checkout.held_s, 6),
+        "poolwitness.idle_s": round(checkout.idle_s, 6),
+        "poolwitness.holder": checkout.holder[:200],
+        "poolwitness.holder_kind": "task" if checkout.in_task else "thread",
+        "poolwitness.holder_alive": checkout.holder_alive,
+        "poolwitness.transaction": checkout.status,
+    }
+    if found.pool is not None:
+        event["db.client.connection.pool.name"] = found.pool.name[:256]
+        event["poolwitness.pool.id"] = found.pool.id
+    event.update(code_fields(checkout.taken))
+    if checkout.where is not None and checkout.where.origin is not None:
+        event["poolwitness.holder_at"] = checkout.where.origin.place
+    return event
+
+
+def resolved(found: Finding, held_s: float) -> Event:
+    """``poolwitness.finding.resolved``: a suspicion came back."""
+    event: Event = {
+        "level": "info",
+        "message": f"resolved after {held_s:.1f} s: the connection taken at {place(found.at)} was returned",
+        "poolwitness.rule": found.rule.code,
+        "poolwitness.rule_name": found.rule.name,
+        "poolwitness.fingerprint": found.fingerprint,
+        "poolwitness.held_s": round(held_s, 6),
+    }
+    if found.pool is not None:
+        event.update(pool_fields(found.pool))
+    if found.at is not None:
+        event.update(frame_fields(found.at))
+    return event
+
+
+def verdict(teller: Tally, totals: Mapping[str, int], snapshot: Snapshot, hook: str) -> Event:
+    """``poolwitness.verdict``: once, at exit, with the figures of all pools together."""
+    counts = dict(teller.counts)
+    found = sum(counts.values())
+    if found:
+        listed = ", ".join(f"{count} x {code}" for code, count in sorted(counts.items()))
+        message = f"{plural(found, 'finding')}: {listed}"
+    else:
+        message = f"clean: {plural(totals.get('opened', 0), 'pool')} opened, nothing found"
+    event: Event = {
+        "level": "warning" if found else "info",
+        "message": message,
+        "poolwitness.verdict": "findings" if found else "clean",
+        "poolwitness.findings": found,
+        "poolwitness.hook": hook,
+        "poolwitness.pools_created": totals.get("created", 0),
+        "poolwitness.pools_opened": totals.get("opened", 0),
+        "poolwitness.pools_closed": totals.get("closed", 0),
+        "poolwitness.pools_open": totals.get("open", 0),
+        "poolwitness.resolved": teller.resolved,
+        "poolwitness.ignored": len(teller.ignored),
+        "poolwitness.suppressed": teller.limit.suppressed,
+        "poolwitness.records_dropped": snapshot.dropped_records,
+    }
+    event.update({f"poolwitness.found.{code}": count for code, count in sorted(counts.items())})
+    return event

@@ -1,0 +1,101 @@
+"""Lines that are written while the interpreter is ending: rendered beforehand, with gaps to fill.
+
+At that time imports fail, module globals may be gone and other threads are frozen: a notice holds bytes and
+bound functions, and takes no lock.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from poolwitness.report.sinks import FdSink
+
+# Stand-ins of the templates: plain ASCII that JSON leaves as it is, and as wide as what replaces it may be.
+DELAY = "@@@delay@@@"
+DELAY_VALUE = '"@@@delay_s@@@"'
+TOTAL_VALUE = '"@@@total_s@@@"'
+SEQ_VALUE = '"@@@seq@@@"'
+TIME = "@@@@@@@@@@@@time@@@@@@@@@@@"
+KIND = "@@@@@@@@@@@@@@@@exception@@@@@@@@@@@@@@@"
+MOST_EXCEPTIONS = 100
+
+Template = tuple[FdSink, bytes]
+
+
+class LateTotals:
+    """What all finalizers of the process cost together."""
+
+    __slots__ = ("count", "seconds")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.seconds = 0.0
+
+
+def notice(
+    delayed: list[Template], raised: list[Template], totals: LateTotals, seq: Iterator[int]
+) -> Callable[[float, str | None], None]:
+    """A function to call from a finalizer, which writes the line that fits.
+
+    Args:
+        delayed: a template a sink, for a finalizer that took time.
+        raised: the same for one that raised.
+        totals: shared by the notices of a process.
+        seq: the process's numbering of lines.
+
+    Returns:
+        ``write(delay_s, exception_name or None)``.
+    """
+    write, fstat, now, gmtime, strftime = os.write, os.fstat, time.time, time.gmtime, time.strftime
+    failures = Exception
+    most, widest = MOST_EXCEPTIONS, len(KIND)
+    targets_delayed = [_target(sink, template) for sink, template in delayed]
+    writable = getattr(select, "POLLOUT", 0)
+    targets_raised = [_target(sink, template) for sink, template in raised]
+    gaps = tuple(text.encode() for text in (DELAY_VALUE, TOTAL_VALUE, SEQ_VALUE, DELAY, TIME, KIND))
+
+    def tell(delay_s: float, kind: str | None) -> None:
+        totals.count += 1
+        totals.seconds += delay_s
+        if kind is not None and totals.count > most:
+            return
+        moment = now()
+        stamp = strftime("%Y-%m-%dT%H:%M:%S", gmtime(moment)) + f".{int(moment % 1 * 1e6):06d}Z"
+        fills = (
+            b"%.6f" % delay_s,
+            b"%.6f" % totals.seconds,
+            b"%d" % next(seq),
+            b"%.1f" % delay_s,
+            stamp.encode(),
+            # The class is the application's: its name may be anything.
+            "".join([letter for letter in kind or "" if letter.isalnum() or letter == "_"])[:widest].encode(
+                "ascii", "replace"
+            ),
+        )
+        for fd, identity, poll, template in targets_delayed if kind is None else targets_raised:
+            try:
+                found = fstat(fd)
+                if (found.st_dev, found.st_ino) != identity or (poll is not None and poll(0) != [(fd, writable)]):
+                    continue
+                for gap, fill in zip(gaps, fills, strict=True):
+                    template = template.replace(gap, fill)
+                while template:
+                    template = template[write(fd, template[:4096]) :]
+            except failures:
+                continue
+
+    return tell
+
+
+def _target(sink: FdSink, template: bytes) -> tuple[int, Any, Any, bytes]:
+    poll = None
+    if sys.platform != "win32":
+        poller = select.poll()
+        poller.register(sink.fd, select.POLLOUT)
+        poll = poller.poll
+    return sink.fd, sink.identity, poll, template

@@ -1,0 +1,58 @@
+"""Open the sinks that the settings name; one that cannot be opened is told on stderr and the others go on."""
+
+from __future__ import annotations
+
+import os
+
+from poolwitness.config import Config
+from poolwitness.report.console import ConsoleRenderer
+from poolwitness.report.lines import render_json
+from poolwitness.report.sinks import FdSink, LoggingSink, Render, Sink, StructlogSink, file_sink, stderr_sink
+
+
+def open_sinks(config: Config) -> list[Sink]:
+    """The sinks of ``POOLWITNESS_OUTPUT``, in its order."""
+    sinks: list[Sink] = []
+    unopened: list[str] = []
+    for output in config.outputs:
+        if output == "stderr":
+            found = stderr_sink(lambda terminal: _renderer(config.format, terminal))
+            if found is not None:
+                sinks.append(found)
+        elif output.startswith("file:"):
+            try:
+                sinks.append(file_sink(output[len("file:") :], _renderer(config.format, False)))
+            except (OSError, ValueError) as error:
+                unopened.append(f"{output!r} ({type(error).__name__})")
+        elif output == "logging":
+            sinks.append(LoggingSink())
+        elif output == "structlog":
+            sinks.append(StructlogSink())
+    if config.check_dir:
+        try:
+            sinks.append(file_sink(os.path.join(config.check_dir, "%p.jsonl"), render_json))
+        except (OSError, ValueError):
+            unopened.append("the files of run --check")
+    if unopened:
+        _fall_back(sinks, unopened, config)
+    return sinks
+
+
+def _fall_back(sinks: list[Sink], unopened: list[str], config: Config) -> None:
+    # What was asked for cannot be had: the reports are worth more on stderr than nowhere.
+    if not any(isinstance(sink, FdSink) for sink in sinks):
+        found = stderr_sink(lambda terminal: _renderer(config.format, terminal))
+        if found is not None:
+            sinks.append(found)
+    try:
+        os.write(
+            2, f"poolwitness: cannot write to {', '.join(unopened)}; check the path and its permissions\n".encode()
+        )
+    except OSError:
+        pass
+
+
+def _renderer(format_: str, terminal: bool) -> Render:
+    if format_ == "console" or (format_ == "auto" and terminal):
+        return ConsoleRenderer(colour=terminal and "NO_COLOR" not in os.environ)
+    return render_json

@@ -1,0 +1,112 @@
+"""The private structlog pipeline: envelope, cleaning, and out to every sink.
+
+``structlog.configure()`` is never called and never heeded: the logger is wrapped with its own processors.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from typing import Any
+
+import structlog
+
+from poolwitness.report.redact import clean
+from poolwitness.report.sinks import FdSink, Reentrance, Sink
+
+SCHEMA_VERSION = "1.0"
+
+
+class Pipeline:
+    """Writes events to sinks, in order, and counts what could not be written."""
+
+    def __init__(self, sinks: list[Sink]) -> None:
+        self.sinks = sinks
+        self.run_id = new_run_id()
+        self.seq = itertools.count(1)
+        self.lost = 0
+        self.patience_s = 0.0
+        self._reentrance = Reentrance()
+        self._logger = structlog.wrap_logger(
+            self,
+            processors=[self._envelope, _clean_values, _keep_as_dict],
+            wrapper_class=structlog.BoundLogger,
+            context_class=dict,
+            cache_logger_on_first_use=False,
+        )
+
+    def emit(self, name: str, event: dict[str, Any]) -> None:
+        """Send one event through the processors to every sink.
+
+        Args:
+            name: the event's name.
+            event: its fields; ``level`` and ``message`` among them.
+        """
+        self._logger.msg(name, **event)
+
+    def msg(self, event: dict[str, Any]) -> None:
+        """The end of the pipeline: each sink in turn, one that fails does not keep it from the others."""
+        if self._reentrance.inside:
+            self.lost += 1
+            return
+        self._reentrance.inside = True
+        try:
+            for sink in list(self.sinks):
+                try:
+                    written = sink.accept(event, self.patience_s)
+                except Exception:  # noqa: BLE001 - a sink's failure is its own: EPIPE, a handler that raises
+                    written = False
+                if not written:
+                    self.lost += 1
+        finally:
+            self._reentrance.inside = False
+
+    def fd_sinks(self) -> list[FdSink]:
+        """The sinks that can be written to when nothing else works any more."""
+        return [sink for sink in self.sinks if isinstance(sink, FdSink)]
+
+    def after_fork(self) -> None:
+        """A new run in a forked child."""
+        self.run_id = new_run_id()
+        self.seq = itertools.count(1)
+        self.lost = 0
+
+    def envelope(self, name: str, event: dict[str, Any], seq: int | None = None) -> dict[str, Any]:
+        """The fields that every event has, in front of its own; the next number where none is given."""
+        level = event.pop("level", "info")
+        return {
+            "timestamp": timestamp(time.time()),
+            "level": level,
+            "event": name,
+            "message": event.pop("message", ""),
+            "logger": "poolwitness",
+            "process.pid": os.getpid(),
+            "poolwitness.schema_version": SCHEMA_VERSION,
+            "poolwitness.run_id": self.run_id,
+            "poolwitness.seq": next(self.seq) if seq is None else seq,
+            **event,
+        }
+
+    def _envelope(self, _logger: Any, _method: str, event: Any) -> Any:
+        return self.envelope(event.pop("event"), event)
+
+
+def _clean_values(_logger: Any, _method: str, event: Any) -> Any:
+    return clean(event)
+
+
+def _keep_as_dict(_logger: Any, _method: str, event: Any) -> Any:
+    # A tuple of (args, kwargs) is passed on as it is: each sink renders for itself.
+    return (event,), {}
+
+
+def new_run_id() -> str:
+    """16 hex digits, new for every process."""
+    return os.urandom(8).hex()
+
+
+def timestamp(now: float) -> str:
+    """UTC with six digits and a Z."""
+    whole = int(now)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)) + f".{int((now - whole) * 1e6):06d}Z"

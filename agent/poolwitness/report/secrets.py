@@ -1,0 +1,70 @@
+"""The values that must not appear in a text about a pool, read from the pool itself when they are needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from poolwitness.report.redact import MASK, clean_text, scrub
+
+_SECRET_KEYS = ("password", "sslpassword", "passfile", "oauth_client_secret")
+LONGEST_ERROR = 300
+
+
+def describe_error(pool: Any, error: BaseException) -> str:
+    """An exception's text without secrets, for a report.
+
+    Where the pool's conninfo cannot be read (it is a callable, or it does not parse, and then libpq quotes it) the
+    text stays here and only the type is told.
+
+    Args:
+        pool: the pool whose secrets must not appear; None when it is gone.
+        error: what was raised; its text is not asked for twice.
+    """
+    if pool is None:
+        return ""
+    try:
+        conninfo, kwargs = getattr(pool, "conninfo", ""), getattr(pool, "kwargs", None)
+        if (conninfo and not isinstance(conninfo, str)) or callable(kwargs):
+            return ""
+        secrets = _secrets_of(conninfo, kwargs)
+        text = str.__str__(str(error))
+    except Exception:  # noqa: BLE001 - a __str__, a mapping or a property of the application's own
+        return ""
+    return clean_text(scrub(text, secrets), LONGEST_ERROR) if secrets is not None else ""
+
+
+def _secrets_of(conninfo: str, kwargs: Any) -> list[str] | None:
+    secrets = [os.environ.get("PGPASSWORD", "")]
+    if conninfo:
+        from psycopg import conninfo as parser
+
+        try:
+            params = parser.conninfo_to_dict(conninfo)
+        except Exception:  # noqa: BLE001 - libpq's message quotes the string
+            return None
+        secrets += [str(params[key]) for key in _SECRET_KEYS if params.get(key)]
+    if isinstance(kwargs, Mapping):
+        secrets += [str(kwargs[key]) for key in _SECRET_KEYS if kwargs.get(key)]
+        for key in ("dbname", "host"):
+            value = kwargs.get(key)
+            if isinstance(value, str) and ("://" in value or "=" in value):
+                secrets.append(value)
+    found = {secret for secret in secrets if secret and secret != MASK}
+    return sorted({spelled for secret in found for spelled in _spellings(secret)}, key=len, reverse=True)
+
+
+def _spellings(secret: str) -> tuple[str, ...]:
+    # The text of an error may hold a secret as a URI, a conninfo, Python or JSON spells it.
+    import json
+    from urllib.parse import quote, quote_plus
+
+    return (
+        secret,
+        quote(secret, safe="", errors="replace"),
+        quote_plus(secret, errors="replace"),
+        secret.replace("\\", "\\\\").replace("'", "\\'"),
+        repr(secret)[1:-1],
+        json.dumps(secret)[1:-1],
+    )

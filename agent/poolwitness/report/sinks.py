@@ -1,0 +1,177 @@
+"""Where lines go: a descriptor, a file, the application's logging or structlog.
+
+A descriptor is written by one ``os.write``, without a lock, and never waited for: a reader that has stopped
+reading costs the program nothing but our line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import stat
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol
+
+Render = Callable[[dict[str, Any]], bytes]
+
+
+class Sink(Protocol):
+    """Takes events; ``accept`` returns False when the event could not be written."""
+
+    name: str
+
+    def accept(self, event: dict[str, Any], patience_s: float) -> bool:
+        """Write one event, waiting at most *patience_s* for the reader."""
+
+
+class FdSink:
+    """A descriptor, known again by its device and inode: a number that now means another file is not written to."""
+
+    def __init__(self, name: str, fd: int, render: Render) -> None:
+        self.name = name
+        self.fd = fd
+        self.render = render
+        self.identity = _identity(fd)
+
+    def accept(self, event: dict[str, Any], patience_s: float) -> bool:
+        """Render the event and write it."""
+        return self.write(self.render(event), patience_s)
+
+    def write(self, data: bytes, patience_s: float = 0.0) -> bool:
+        """One ``os.write`` of at most 4,096 bytes, or of more in pieces, each only when it would not block."""
+        if (self.identity is None or _identity(self.fd) != self.identity) and not self._found_again():
+            return False
+        while data:
+            if not _writable(self.fd, patience_s):
+                return False
+            written = os.write(self.fd, data[:4096])
+            data = data[written:]
+        return True
+
+    def _found_again(self) -> bool:
+        # A daemon that closes every descriptor it does not know has closed our copy of stderr too.
+        if self.name != "stderr" or self.fd == 2 or not _is_stderr(2):
+            return False
+        self.fd, self.identity = 2, _identity(2)
+        return self.identity is not None
+
+
+def stderr_sink(render: Callable[[bool], Render]) -> FdSink | None:
+    """The process's stderr through a descriptor of our own, since ``sys.stderr`` may be gone at exit.
+
+    Args:
+        render: gives the renderer, told whether the descriptor is a terminal.
+    """
+    try:
+        if not _is_stderr(2):
+            return None
+        fd = os.dup(2)
+    except OSError:  # closed
+        return None
+    return FdSink("stderr", fd, render(os.isatty(fd)))
+
+
+def follow_in_child(sink: FdSink) -> None:
+    """In a forked child give the copy back and write to descriptor 2 itself.
+
+    A daemon that has closed its standard descriptors must not keep its parent's pipe open through ours.
+    """
+    if sink.name != "stderr" or sink.fd == 2:
+        return
+    if _identity(sink.fd) == sink.identity:
+        with contextlib.suppress(OSError):
+            os.close(sink.fd)
+    sink.fd = 2
+    sink.identity = _identity(2)
+
+
+def file_sink(path: str, render: Render) -> FdSink:
+    """A file opened for append; ``%p`` in the path is the pid.
+
+    Raises:
+        OSError: the file cannot be opened.
+    """
+    path = path.replace("%p", str(os.getpid()))
+    # O_NONBLOCK: to open a named pipe that nobody reads would wait for ever.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
+    fd = os.open(path, flags, 0o640)
+    return FdSink(f"file:{path}", fd, render)
+
+
+class LoggingSink:
+    """The application's logging, under the logger ``poolwitness``; the whole event is the record's ``poolwitness``."""
+
+    name = "logging"
+
+    def accept(self, event: dict[str, Any], patience_s: float) -> bool:
+        """Hand the event to logging, once: what its handlers make us see meanwhile is not reported through it."""
+        import logging
+
+        levels = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+        level = levels.get(str(event.get("level")), logging.INFO)
+        logging.getLogger("poolwitness").log(level, "%s", _sentence(event), extra={"poolwitness": dict(event)})
+        return True
+
+
+class StructlogSink:
+    """The application's structlog, configured as it is."""
+
+    name = "structlog"
+
+    def accept(self, event: dict[str, Any], patience_s: float) -> bool:
+        """Hand the event's fields to the application's own logger."""
+        import structlog
+
+        fields = {key: value for key, value in event.items() if key not in ("event", "level", "timestamp", "logger")}
+        method = getattr(structlog.get_logger("poolwitness"), str(event.get("level", "info")))
+        method(event["event"], **fields)
+        return True
+
+
+class Reentrance(threading.local):
+    """Whether this thread is inside a sink: a log handler that uses a pool must not come back here."""
+
+    inside = False
+
+
+def _sentence(event: dict[str, Any]) -> str:
+    rule = event.get("poolwitness.rule")
+    text = str(event.get("message", ""))
+    where = event.get("code.file.path")
+    if rule and where:
+        return f"{rule} {text} [{where}:{event.get('code.line.number')}]"
+    return f"{rule} {text}" if rule else text
+
+
+def _is_stderr(fd: int) -> bool:
+    # Where stderr was closed, the next file to be opened got its number: what Python opens is not inheritable,
+    # what was there at the start or was put there by dup2 is.
+    if getattr(sys, "__stderr__", None) is None:
+        return False
+    try:
+        return sys.platform == "win32" or os.get_inheritable(fd)
+    except OSError:
+        return False
+
+
+def _identity(fd: int) -> tuple[int, int] | None:
+    try:
+        found = os.fstat(fd)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _writable(fd: int, patience_s: float) -> bool:
+    if sys.platform == "win32":
+        return True
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        return True
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    events = poll.poll(patience_s * 1000)
+    # With an error beside it POLLOUT means that nobody reads: a write would raise SIGPIPE.
+    return bool(events) and events[0][1] == select.POLLOUT

@@ -1,0 +1,137 @@
+"""Capture a stack cheaply now; file, line and name later.
+
+A raw stack is a flat tuple (code, instruction, code, instruction, …), innermost frame first. Code objects are
+kept alive, frames and locals are not.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from functools import lru_cache
+from types import CodeType, FrameType
+
+from poolwitness.records import Frame, Stack
+
+RawStack = tuple[CodeType | int, ...]
+
+_PACKAGE_DIR = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_INSTALLED = ("site-packages", "dist-packages")
+
+
+def capture(depth: int = 1, limit: int = 48) -> RawStack:
+    """The calling stack as code objects and instruction offsets.
+
+    Args:
+        depth: how many frames to leave out, 1 being the caller of this function.
+        limit: frames kept at the most, the innermost ones.
+    """
+    return capture_from(sys._getframe(depth), limit)
+
+
+def capture_from(frame: FrameType | None, limit: int = 48) -> RawStack:
+    """The stack above and including *frame*, as `capture` gives it."""
+    raw: list[CodeType | int] = []
+    room = limit
+    while frame is not None and room:
+        raw.append(frame.f_code)
+        raw.append(frame.f_lasti)
+        frame = frame.f_back
+        room -= 1
+    return tuple(raw)
+
+
+def constructors_of(cls: type) -> frozenset[CodeType]:
+    """The code objects of every ``__init__`` on the way up from *cls*: frames that make the pool, not its users'."""
+    codes = set()
+    for base in cls.__mro__:
+        init = base.__dict__.get("__init__")
+        while init is not None:
+            code = getattr(init, "__code__", None)
+            if code is not None:
+                codes.add(code)
+            init = getattr(init, "__wrapped__", None)
+    return frozenset(codes)
+
+
+def resolve(raw: RawStack, skip: frozenset[CodeType] = frozenset()) -> Stack:
+    """Name the frames of a raw stack; frames of this package are left out.
+
+    Args:
+        raw: what `capture` returned.
+        skip: code objects that cannot be the origin, such as constructors of the pool's own classes.
+    """
+    frames: list[Frame] = []
+    eligible: list[Frame] = []
+    for index in range(0, len(raw), 2):
+        code, instruction = raw[index], raw[index + 1]
+        assert isinstance(code, CodeType) and isinstance(instruction, int)
+        frame = _frame(code, instruction)
+        if frame.kind == "agent":
+            continue
+        frames.append(frame)
+        if code not in skip:
+            eligible.append(frame)
+    return Stack(tuple(frames), _origin(eligible))
+
+
+def _origin(frames: list[Frame]) -> Frame | None:
+    for wanted in (("application",), ("installed",), ("stdlib",)):
+        for frame in frames:
+            if frame.kind in wanted:
+                return frame
+    return None
+
+
+@lru_cache(maxsize=4096)
+def _frame(code: CodeType, instruction: int) -> Frame:
+    name = code.co_filename
+    if not name.startswith("<"):
+        name = os.path.abspath(name)
+    return Frame(name, line_of(code, instruction), code.co_name, kind_of(code.co_filename))
+
+
+def line_of(code: CodeType, instruction: int) -> int:
+    """The source line of an instruction offset (PEP 626 ``co_lines``); the definition's line where it has none."""
+    for start, end, line in code.co_lines():
+        if start <= instruction < end and line is not None:
+            return line
+    return code.co_firstlineno
+
+
+@lru_cache(maxsize=1024)
+def kind_of(filename: str) -> str:
+    """Whose code a file is: ``application``, ``installed``, ``stdlib``, ``psycopg`` or ``agent``."""
+    if filename.startswith("<"):
+        return "stdlib" if filename.startswith("<frozen ") else "application"
+    path = os.path.abspath(filename)
+    if path.startswith(_PACKAGE_DIR):
+        return "agent"
+    parts = path.split(os.sep)
+    if any(part in ("psycopg_pool", "psycopg") for part in parts[:-1]) and path.startswith(_psycopg_dirs()):
+        return "psycopg"
+    if any(part in _INSTALLED for part in parts) or path.startswith(_installed_dirs()):
+        return "installed"
+    return "stdlib" if path.startswith(_stdlib_dirs()) else "application"
+
+
+@lru_cache(maxsize=1)
+def _stdlib_dirs() -> tuple[str, ...]:
+    return tuple({os.path.abspath(sysconfig.get_path(key)) + os.sep for key in ("stdlib", "platstdlib")})
+
+
+@lru_cache(maxsize=1)
+def _installed_dirs() -> tuple[str, ...]:
+    # Console scripts (gunicorn, django-admin) live in the scripts folder: they are not the application.
+    keys = ("purelib", "platlib", "scripts")
+    return tuple({os.path.abspath(sysconfig.get_path(key)) + os.sep for key in keys})
+
+
+def _psycopg_dirs() -> tuple[str, ...]:
+    found = []
+    for name in ("psycopg_pool", "psycopg"):
+        file = getattr(sys.modules.get(name), "__file__", None)
+        if file:
+            found.append(os.path.dirname(os.path.abspath(file)) + os.sep)
+    return tuple(found)
