@@ -1,0 +1,53 @@
+"""Run many scenarios at the same time: most of them sleep, so that the machine has little to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from tests.scenario_harness.collection import Scenario
+from tests.scenario_harness.runs import Run, run
+from tests.scenario_harness.ways import WAYS, baseline_of, make_interpreters
+
+# On Python 3.13 a run with an open pool sleeps for 10 s of its 10.5 s.
+AT_ONCE = 24
+
+
+class RunBook:
+    """The runs that a test session needs, each done once, all started at the first question.
+
+    Args:
+        wanted: scenarios, each with the way of activation that a test is going to ask for.
+        dsn: the database.
+        folder: for the interpreters.
+    """
+
+    def __init__(self, wanted: Iterable[tuple[Scenario, str]], dsn: str, folder: Path) -> None:
+        self._dsn = dsn
+        self._pythons = make_interpreters(folder)
+        self._executor = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="scenario")
+        self._futures: dict[tuple[str, str], Future[Run]] = {}
+        jobs = dict.fromkeys((scenario, each) for scenario, way in wanted for each in (baseline_of(way), way))
+        # The longest first, so that none of them is left for the end.
+        for scenario, way in sorted(jobs, key=lambda job: -job[0].seconds):
+            self._start(scenario, way)
+
+    def _start(self, scenario: Scenario, way: str) -> Future[Run]:
+        key = (scenario.id, way)
+        if key not in self._futures:
+            launch = WAYS[way](scenario, self._pythons)
+            self._futures[key] = self._executor.submit(run, scenario, launch, self._dsn)
+        return self._futures[key]
+
+    def run(self, scenario: Scenario, way: str) -> Run:
+        """The run of a scenario by one way."""
+        return self._start(scenario, way).result()
+
+    def baseline(self, scenario: Scenario, way: str) -> Run:
+        """The run that differs from it in nothing but the agent."""
+        return self._start(scenario, baseline_of(way)).result()
+
+    def close(self) -> None:
+        """Start nothing more, and wait for what is under way."""
+        self._executor.shutdown(cancel_futures=True)

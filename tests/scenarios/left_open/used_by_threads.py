@@ -1,0 +1,22 @@
+"""Eight threads share a pool and end; the pool is left behind.
+
+expect: PW001 at made
+expect: PW003 at made  [python>=3.13, pool>=3.2]
+"""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+from psycopg_pool import ConnectionPool
+
+pool = ConnectionPool(os.environ["DSN"], open=True, min_size=1, max_size=3, num_workers=1)  # mark: made
+
+
+def square(number: int) -> int:
+    with pool.connection() as conn:
+        row = conn.execute("select %s::int ^ 2", (number,)).fetchone()
+        return int(row[0]) if row else 0
+
+
+with ThreadPoolExecutor(max_workers=8) as executor:
+    print(list(executor.map(square, range(32))))

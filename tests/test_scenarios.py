@@ -1,0 +1,104 @@
+"""Every scenario under ``scenarios/`` finds exactly what its head says, and behaves as without the agent."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.scenario_harness.book import RunBook
+from tests.scenario_harness.collection import FOLDER, Scenario, find_scenarios
+from tests.scenario_harness.heads import HeadError
+from tests.scenario_harness.verify import verify_baseline, verify_findings, verify_unchanged
+from tests.scenario_harness.witness_lines import split
+
+# The last of some hundred runs waits for all the others, and on Python 3.13 many of them sleep for 10 s.
+pytestmark = pytest.mark.timeout(900)
+
+SCENARIOS = find_scenarios()
+BY_ID = {scenario.id: scenario for scenario in SCENARIOS}
+
+OTHER_WAYS = ["sitedir", "pth and sitedir", "run", "in code"]
+BY_EVERY_WAY = [
+    "left_open/after_an_uncaught_exception",
+    "left_open/through_a_library",
+    "closed/by_atexit",
+    "dropped/in_a_function",
+    "asynchronous/left_open",
+    "misused/used_after_close_in_a_thread",
+    "processes/ctrl_c",
+    "undisturbed/no_pool",
+    "undisturbed/own_structlog",
+]
+SWITCHED_OFF = ["dropped/in_a_function", "asynchronous/left_open", "undisturbed/looks_at_itself"]
+
+
+@pytest.fixture(scope="session")
+def book(request: pytest.FixtureRequest, dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunBook]:
+    """The runs of all selected tests, started together."""
+    wanted = []
+    for item in request.session.items:
+        callspec = getattr(item, "callspec", None)
+        params = {} if callspec is None else callspec.params
+        scenario, way = params.get("scenario"), params.get("way")
+        if not isinstance(scenario, Scenario) or way is None:
+            continue
+        try:
+            if scenario.head.runs_here:
+                wanted.append((scenario, way))
+        except HeadError:
+            continue  # the tests that read it fail, and say why
+    runs = RunBook(wanted, dsn, tmp_path_factory.mktemp("interpreter"))
+    yield runs
+    runs.close()
+
+
+def _skip_elsewhere(scenario: Scenario) -> None:
+    if not scenario.head.runs_here:
+        pytest.skip("it is for " + ", ".join(f"{each.what}{each.releases}" for each in scenario.head.only))
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("way", ["pth"])
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.id)
+def test_scenario(scenario: Scenario, way: str, book: RunBook) -> None:
+    """With the agent switched on by its ``.pth``."""
+    _skip_elsewhere(scenario)
+    run, baseline = book.run(scenario, way), book.baseline(scenario, way)
+    verify_baseline(scenario, baseline)
+    verify_unchanged(scenario, run, baseline)
+    verify_findings(scenario, run)
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("way", OTHER_WAYS)
+@pytest.mark.parametrize("scenario", [BY_ID[name] for name in BY_EVERY_WAY], ids=lambda scenario: scenario.id)
+def test_scenario_by_every_way(scenario: Scenario, way: str, book: RunBook) -> None:
+    """The same by the other ways of activation, one of which is two ways at once."""
+    run, baseline = book.run(scenario, way), book.baseline(scenario, way)
+    verify_unchanged(scenario, run, baseline)
+    verify_findings(scenario, run)
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("way", ["off"])
+@pytest.mark.parametrize("scenario", [BY_ID[name] for name in SWITCHED_OFF], ids=lambda scenario: scenario.id)
+def test_switched_off(scenario: Scenario, way: str, book: RunBook) -> None:
+    """Installed and off: not a line."""
+    run, baseline = book.run(scenario, way), book.baseline(scenario, way)
+    assert split(run.stderr)[0] == []
+    verify_unchanged(scenario, run, baseline)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.id)
+def test_head(scenario: Scenario) -> None:
+    """Every head can be read, and every mark is used."""
+    assert scenario.head.sentence.endswith((".", ":"))
+    assert scenario.program.stem not in sys.stdlib_module_names, "its neighbours would import it instead"
+
+
+def test_no_stray_files() -> None:
+    """Every file belongs to a scenario."""
+    files = {path for path in FOLDER.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    assert files == {file for scenario in SCENARIOS for file in scenario.files}
