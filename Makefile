@@ -8,7 +8,7 @@ export PIP_ROOT_USER_ACTION = ignore
 DEMO_PYTHONS := $(if $(filter file,$(origin PYTHON)),3.13 3.14)
 INSTALL := -m pip install --quiet --no-build-isolation
 
-.PHONY: demo test matrix lint clean
+.PHONY: demo test slow bench matrix lint clean
 
 demo: .venv-demo/made
 	.venv-demo/bin/python $(INSTALL) --no-deps --force-reinstall .
@@ -17,7 +17,16 @@ demo: .venv-demo/made
 # Not an editable install: .pth files are not read from those.
 test: .venv/made
 	.venv/bin/python $(INSTALL) --no-deps --force-reinstall .
-	.venv/bin/python -m pytest $(PYTEST)
+	.venv/bin/python -m pytest -m "not slow" $(PYTEST)
+
+# Faults injected everywhere, hostile input, kills, dumps, every page's examples: some ten minutes.
+slow: .venv/made
+	.venv/bin/python $(INSTALL) --no-deps --force-reinstall .
+	.venv/bin/python -m pytest -m slow $(PYTEST)
+
+bench: .venv/made
+	.venv/bin/python $(INSTALL) --no-deps --force-reinstall .
+	.venv/bin/python -m benchmarks $(BENCH)
 
 # For example: make matrix MATRIX="--pythons 3.13 --pools 3.3 --pytest=-x"
 matrix: .venv/made

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from poolwitness.records import Snapshot
 
 __version__ = "0.1.0"
+SCHEMA_VERSION = "1.0"  # of the events
 __all__ = ["__version__", "activate", "deactivate", "findings", "snapshot"]
 
 

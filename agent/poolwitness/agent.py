@@ -5,10 +5,13 @@ observe → ledger → diagnose → report. Nothing here runs in a finalizer or 
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from poolwitness import __version__, safety
+from poolwitness.asking import Asking
 from poolwitness.config import Config
 from poolwitness.diagnose.examine import examine, is_ignored
 from poolwitness.diagnose.findings import Finding
@@ -27,6 +30,7 @@ from poolwitness.observe.patches import Patches
 from poolwitness.observe.pools import PoolWatch
 from poolwitness.observe.recorder import record_pool
 from poolwitness.observe.sweeper import Sweeper
+from poolwitness.observe.waits import WaitWatch
 from poolwitness.observe.workers import WorkerWatch
 from poolwitness.records import Snapshot
 from poolwitness.report import events
@@ -38,6 +42,9 @@ from poolwitness.report.sinks import follow_in_child
 from poolwitness.safety import Part
 from poolwitness.stacks import RawStack
 from poolwitness.teller import Teller
+
+if TYPE_CHECKING:
+    from poolwitness.blackbox.box import BlackBox
 
 THREADS_A_SWEEP = 8
 VERDICT_PATIENCE_S = 0.2
@@ -52,6 +59,8 @@ PARTS = (
     "finalizers",
     "sweeper",
     "owners",
+    "asked",
+    "blackbox",
     "exit",
     "report",
 )
@@ -81,13 +90,28 @@ class Agent:
         self.ledger = Ledger()
         self.patches = Patches()
         self.parts = {name: Part(name) for name in PARTS}
-        self.pipeline = Pipeline(open_sinks(config))
+        self.problems = list(config.problems)
+        self.pipeline = Pipeline(open_sinks(config, self.problems))
         self.teller = Teller(self.pipeline, self.parts["report"])
         self.inspector = Inspector(config, self.ledger, self.teller, self.parts)
-        self.sweeper = Sweeper(config.sweep_s, self.sweep)
+        self.asking = Asking(config, self.inspector, self.teller, self.take_in, self.parts["asked"])
+        self.sweeper = self.new_sweeper()
         self.loop_sweeper = LoopSweeper(config.sweep_s, self.sweep_on_loop)
+        self.blackbox = self.new_blackbox()
+        self.opened_later: deque[PoolEntry] = deque()
         self.started_told = False
         self.verdict_told = False
+
+    def new_blackbox(self) -> BlackBox | None:
+        """The black box, where one is asked for."""
+        if not self.config.blackbox:
+            return None
+        part = self.parts["blackbox"]
+        with part:
+            from poolwitness.blackbox.box import BlackBox
+
+            return BlackBox(self.config, self.ledger, record_pool, self.inspector.versions, self.tell_problem, part)
+        return None
 
     def install(self) -> None:
         """Patch the pool classes; a watch that cannot be installed is left out and the others go on."""
@@ -110,18 +134,26 @@ class Agent:
             adapters = AdapterWatch(self.ledger, self.adapters_repeated, parts["adapters"])
             watches += [
                 (parts["adapters"], adapters),
-                (parts["checkouts"], CheckoutWatch(self.ledger, incidents, parts["checkouts"], trace)),
+                (parts["checkouts"], CheckoutWatch(self.ledger, incidents, parts["checkouts"], trace, self.blackbox)),
                 (
                     parts["connects"],
                     ConnectWatch(self.ledger, self.connect_failed, self.connected, describe_error, parts["connects"]),
                 ),
             ]
+            if self.blackbox is not None:
+                watches.append((parts["blackbox"], WaitWatch(self.blackbox, trace, parts["blackbox"])))
         safety.on_failure(self.part_failed)
         for part, watch in watches:
             with part:
                 watch.install(self.patches)
         with parts["sweeper"]:
             forks.watch(self.ledger.forked)
+        if self.blackbox is not None:
+            with parts["blackbox"]:
+                forks.watch(self.blackbox.forked)
+                self.ledger.listener = self.blackbox
+        with parts["asked"]:
+            self.asking.install()
 
     def uninstall(self) -> None:
         """Put everything back."""
@@ -132,6 +164,11 @@ class Agent:
         forks.forget()
         self.loop_sweeper.stop()
         self.sweeper.stop()
+        self.asking.uninstall()
+        self.ledger.listener = None
+        if self.blackbox is not None:
+            self.blackbox.discard()
+        self.pipeline.close()
         safety.on_failure(None)
 
     # what the observers tell
@@ -154,33 +191,105 @@ class Agent:
         versions = {name: spelled(version) for name, version in self.inspector.versions.items()}
         versions["poolwitness"] = __version__
         emit = self.teller.emit
+        if self.config.signal:
+            settings["signal"] = self.config.signal if self.asking.signal.live else f"{self.config.signal}, not heard"
         emit("poolwitness.agent.started", events.started(versions, settings, self.patches.live, self.how))
-        for problem in self.config.problems:
-            emit("poolwitness.agent.setting_invalid", {"level": "warning", "message": problem})
+        for problem in [*self.problems, *filter(None, [self.asking.signal.problem()])]:
+            self.tell_problem(problem)
+
+    def tell_problem(self, problem: str) -> None:
+        """A setting cannot be used."""
+        self.teller.emit("poolwitness.agent.setting_invalid", {"level": "warning", "message": problem})
+
+    def keep(self, entry: PoolEntry) -> None:
+        """Have a kill find this pool as it is now."""
+        if self.blackbox is not None:
+            self.blackbox.pool(entry)
+
+    def made(self, entry: PoolEntry) -> None:
+        """A pool has been made; the opening of one that is open is yet to be announced."""
+        if entry.opened_at is None:
+            self.keep(entry)
 
     def opened(self, entry: PoolEntry) -> None:
-        """A pool has been opened."""
+        """A pool has been opened; the call that opened it has yet to return.
+
+        Nothing here lets go of the interpreter for a sync pool: its workers would run a moment earlier than they
+        do without the agent, and a pool that is dropped at once would be finalized by one of them.
+        """
         self.ledger.count("opened")
-        if self.teller.limit.allows(f"opened:{entry.origin.place if entry.origin else ''}"):
-            self.teller.emit("poolwitness.pool.opened", events.pool_opened(record_pool(entry)))
-        if self.config.level != "exit" and not self.verdict_told:
+        self.keep(entry)
+        self.opened_later.append(entry)
+        if entry.is_async:
             with self.parts["sweeper"]:
-                if entry.is_async:
-                    self.loop_sweeper.start()
-                elif not self.sweeper.alive:
-                    self.sweeper.start()
+                self.start_looking(entry)
+            self.take_in()
         self.inspector.notice_crowd(entry)
+
+    def about_to_open(self, is_async: bool) -> None:
+        """A pool is about to be opened: the time to start a thread, which lets go of the interpreter."""
+        if not is_async and not self.verdict_told:
+            with self.parts["sweeper"]:
+                self.start_looking(None)
+
+    def tell_opened(self) -> None:
+        """Write of the pools that have been opened since."""
+        while self.opened_later:
+            try:
+                entry = self.opened_later.popleft()
+            except IndexError:  # another thread was quicker
+                break
+            if self.teller.limit.allows(f"opened:{entry.origin.place if entry.origin else ''}"):
+                self.teller.emit("poolwitness.pool.opened", events.pool_opened(record_pool(entry)))
+
+    def start_looking(self, async_pool: PoolEntry | None) -> None:
+        """Have pools looked at from time to time, and somebody there who answers meanwhile."""
+        if self.config.level == "exit" and not self.asking.wants_thread:
+            return
+        if self.verdict_told:
+            return
+        if async_pool is None or self.asking.wants_thread:
+            if not self.sweeper.alive:
+                self.asking.open()
+                self.sweeper.start()
+        else:
+            self.loop_sweeper.start()
+            self.asking.listen_on_loop()
+
+    def new_sweeper(self) -> Sweeper:
+        """The sweeper of this process; at level ``exit`` it answers, but does not look."""
+        return Sweeper(math.inf if self.config.level == "exit" else self.config.sweep_s, self.sweep, self.asking)
 
     def closed(self, entry: PoolEntry) -> None:
         """A pool has been closed."""
         self.take_in()
+        self.keep(entry)
         if entry.inherited:
             return
         self.ledger.count("closed")
         if entry.use_after_close is not None or entry.is_async:
             self.inspector.look("event", [entry])
+        if not entry.is_async:
+            self.end_idle_sweeper()
+        record = record_pool(entry)
+        self.inspector.figures.add(record)
         if self.teller.limit.allows(f"closed:{entry.origin.place if entry.origin else ''}"):
-            self.teller.emit("poolwitness.pool.closed", events.pool_closed(record_pool(entry)))
+            self.teller.emit("poolwitness.pool.closed", events.pool_closed(record))
+
+    def end_idle_sweeper(self) -> None:
+        """Without anything to look after the thread ends: a fork, or a join of all threads, may be near."""
+        with self.parts["sweeper"]:
+            if self.sweeper.alive and not self.needs_sweeper():
+                self.sweeper.stop()
+
+    def needs_sweeper(self) -> bool:
+        """Whether a sync pool is open, or a connection of one that was closed is still out."""
+        return any(
+            not entry.inherited
+            and (not entry.is_async or self.asking.wants_thread)
+            and (entry.state == "open" or bool(entry.out))
+            for entry in self.ledger.pools.copy().values()
+        )
 
     def used_after_close(self, entry: PoolEntry) -> None:
         """PoolClosed was raised; the closing may not be over yet, and then tells it itself."""
@@ -196,14 +305,22 @@ class Agent:
         """A worker is dying, and this is its thread."""
         self.look_at(entry)
 
+    def open_failed(self, entry: PoolEntry) -> None:
+        """A pool could not be opened."""
+        self.look_at(entry)
+
     def connect_failed(self, entry: PoolEntry, new: bool) -> None:
         """A connection could not be made; each kind of error is told once."""
         self.take_in()
+        if self.blackbox is not None:
+            self.blackbox.connect_failed(entry, new)
         if new and not entry.inherited and entry.name:
             self.inspector.look("event", [entry])
 
     def connected(self, entry: PoolEntry, seconds: float) -> None:
         """A connection was made; slow ones are told by the next look."""
+        if self.blackbox is not None:
+            self.blackbox.connected(entry)
 
     def adapters_repeated(self, entry: PoolEntry, line: RawStack, count: int) -> None:
         """A line registers the same adapters on checkout after checkout."""
@@ -213,11 +330,14 @@ class Agent:
     def look_at(self, entry: PoolEntry) -> None:
         """Something happened to one pool."""
         self.take_in()
+        self.keep(entry)
         if not entry.inherited:
             self.inspector.look("event", [entry], with_standing=True)
 
     def part_failed(self, part: Part) -> None:
         """A part of the agent has failed and is off now."""
+        if self.blackbox is not None and part.name in ("blackbox", "checkouts", "pools"):
+            self.blackbox.give_up()
         self.teller.emit(
             "poolwitness.agent.part_disabled",
             {
@@ -252,15 +372,22 @@ class Agent:
             self.inspector.watch_activity(entries)
             for entry in entries:
                 balance(entry)
-            self.inspector.look("sweep", entries, with_standing=any(entry.out for entry in entries))
+            mark = self.blackbox.mark() if self.blackbox is not None else 0
+            snapshot = self.inspector.look(
+                "sweep", entries, with_standing=self.inspector.activity.installed or bool(self.config.blackbox)
+            )
+            if self.blackbox is not None:
+                self.blackbox.swept(mark, snapshot)
             self.ledger.forget_departed(entries)
-        return part.enabled
+        return part.enabled and self.needs_sweeper()
 
     def sweep_on_loop(self) -> bool:
         """The look of an event loop, needed only where the sweeper has no thread."""
-        if self.sweeper.alive:
-            return True
-        return self.sweep() and any(entry.is_async and entry.state == "open" for entry in self.ledger.entries())
+        if not self.sweeper.alive:
+            self.sweep()
+        return self.parts["sweeper"].enabled and any(
+            entry.is_async and entry.state == "open" for entry in self.ledger.pools.copy().values()
+        )
 
     # processes
 
@@ -273,17 +400,22 @@ class Agent:
             self.teller.forget()
             self.inspector.forget()
             self.started_told = self.verdict_told = False
-            self.sweeper = Sweeper(self.config.sweep_s, self.sweep)
+            self.asking.after_fork()
+            self.opened_later.clear()
+            self.sweeper = self.new_sweeper()
             self.loop_sweeper = LoopSweeper(self.config.sweep_s, self.sweep_on_loop)
         self.ledger.drain()
+        self.tell_opened()
 
     def at_exit(self, hook: str) -> None:
         """The verdict, then what was asked to be closed."""
         with self.parts["exit"]:
             self.take_in()
             if self.verdict_told or not self.started_told:
+                self.end_blackbox()
                 return
             self.sweeper.stop()
+            self.asking.end()
             self.ledger.drain()
             self.pipeline.patience_s = VERDICT_PATIENCE_S
             entries = self.ledger.entries()
@@ -291,13 +423,24 @@ class Agent:
             self.inspector.find_owners(entries)
             snapshot = self.inspector.look("verdict", entries, with_standing=True)
             self.verdict_told = True
+            for pool in snapshot.pools:
+                if pool.state != "closed" and not pool.inherited:
+                    self.inspector.figures.add(pool)
             totals = dict(self.ledger.totals)
             totals["open"] = sum(1 for pool in snapshot.pools if pool.state == "open" and not pool.inherited)
-            self.teller.emit("poolwitness.verdict", events.verdict(self.teller, totals, snapshot, hook))
+            self.teller.emit(
+                "poolwitness.verdict", events.verdict(self.teller, totals, self.inspector.figures, snapshot, hook)
+            )
+            self.end_blackbox()
             if self.config.close:
                 self.close_pools(entries)
             else:
                 self.prepare_late(entries, snapshot)
+
+    def end_blackbox(self) -> None:
+        """All that a dead process would have to say has been said, or there is nothing to say."""
+        if self.blackbox is not None:
+            self.blackbox.verdict()
 
     def prepare_late(self, entries: list[PoolEntry], snapshot: Snapshot) -> None:
         """Render now what a finalizer may have to say later."""

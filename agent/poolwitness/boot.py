@@ -103,7 +103,44 @@ def _at_exit() -> None:
 
 
 def _complain(sentence: str) -> None:
+    # Nothing that could report may be loaded, or work: one event, made by hand.
     try:
-        os.write(2, f"poolwitness: {sentence}\n".encode("utf-8", "replace"))
-    except Exception:  # noqa: BLE001 - stderr may be closed; there is nobody left to tell
+        if getattr(sys, "__stderr__", None) is None:  # closed at the start: the number may mean another file by now
+            return
+        line = f"poolwitness: {sentence}\n" if os.isatty(2) else _event(sentence)
+        if _is_writable(2):
+            os.write(2, line.encode("ascii", "backslashreplace"))
+    except Exception:  # noqa: BLE001 - there is nobody left to tell
         pass
+
+
+def _event(sentence: str) -> str:
+    import json
+    import time
+
+    from poolwitness import SCHEMA_VERSION
+
+    now = time.time()
+    event = {
+        "timestamp": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1e6):06d}Z",
+        "level": "warning",
+        "event": "poolwitness.agent.failed",
+        "message": sentence,
+        "logger": "poolwitness",
+        "process.pid": os.getpid(),
+        "poolwitness.schema_version": SCHEMA_VERSION,
+        "poolwitness.run_id": os.urandom(8).hex(),
+        "poolwitness.seq": 1,
+    }
+    return json.dumps(event, separators=(",", ":")) + "\n"
+
+
+def _is_writable(fd: int) -> bool:
+    # A pipe that is full would hold up the program, one that nobody reads would kill it where SIGPIPE does.
+    import select
+
+    if not hasattr(select, "poll"):
+        return True
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    return poll.poll(0) == [(fd, select.POLLOUT)]

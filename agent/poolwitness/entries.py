@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 import weakref
-from types import CodeType
 from typing import Any
 
 from poolwitness.records import Frame, Stack, Target
@@ -26,11 +26,48 @@ class SlotRef(weakref.ref):  # type: ignore[type-arg]  # generic only in the stu
     slot: Slot
 
 
+# What the black box knows of a holder before it has written it: where to, the stack, and how that is written.
+Boxed = tuple[Any, RawStack | None, bytes, int, int]
+NOT_BOXED: Boxed = (None, None, b"", 0, 0)
+
+
+class ThreadHolder:
+    """A thread that takes connections: made when it takes its first, kept in a thread-local."""
+
+    __slots__ = ("boxed", "ident", "last", "name")
+    in_task = False
+
+    def __init__(self) -> None:
+        thread = threading.current_thread()
+        self.ident = thread.ident
+        self.name = thread.name
+        # What it took last, to see it take a second while it has the first.
+        self.last: Slot | None = None
+        self.boxed = NOT_BOXED
+
+
+class TaskHolder:
+    """An asyncio task that has a connection, known weakly."""
+
+    __slots__ = ("boxed", "last", "name", "task")
+    in_task = True
+
+    def __init__(self, task: Any) -> None:
+        self.task = weakref.ref(task)
+        self.name = str(task.get_name())
+        self.last: Slot | None = None
+        self.boxed = NOT_BOXED
+
+
+Holder = ThreadHolder | TaskHolder
+
+
 class Slot:
     """One connection of a pool: made when it is first taken, used again each time it is; ``raw`` is None when in."""
 
     __slots__ = (
         "active_mono",
+        "box",
         "entry",
         "held_s",
         "holder",
@@ -42,8 +79,6 @@ class Slot:
         "ref",
         "suspected",
         "taken_mono",
-        "task",
-        "thread",
     )
 
     def __init__(self, conn: Any, entry: PoolEntry, number: int) -> None:
@@ -54,19 +89,13 @@ class Slot:
         self.raw: RawStack | None = None
         self.taken_mono = 0.0
         self.held_s = 0.0
-        self.holder = 0
-        self.thread = ""
-        self.task: Any = None
+        self.holder: Holder | None = None
         self.suspected = False
         self.lost_from_open = False
         self.kept_by = ""
         self.active_mono = 0.0
-
-    def hold_in_task(self, task: Any) -> None:
-        """Note the asyncio task that has the connection, weakly."""
-        self.holder = id(task)
-        self.thread = task.get_name() if task is not None else ""
-        self.task = weakref.ref(task) if task is not None else None
+        # Where in the black box it is recorded; 0 before it is.
+        self.box = 0
 
 
 class PoolEntry:
@@ -77,13 +106,13 @@ class PoolEntry:
         "close_s",
         "closed_at",
         "closed_by",
+        "closing",
         "cls",
         "connects",
         "dropped",
         "exhaustion",
         "has_check",
         "has_reset",
-        "holding",
         "id",
         "incidents",
         "inherited",
@@ -107,16 +136,17 @@ class PoolEntry:
         "num_workers",
         "object_id",
         "open_confirmed",
+        "open_error",
         "open_explicit",
         "open_threads",
         "opened_at",
         "opened_by",
         "opened_in_constructor",
-        "out",
         "peak",
         "pid",
         "ref",
         "samples",
+        "slots",
         "target",
         "threads",
         "told_closed",
@@ -127,7 +157,7 @@ class PoolEntry:
         "worker_errors",
     )
 
-    def __init__(self, pool: Any, raw: RawStack, skip: frozenset[CodeType], made_in: str) -> None:
+    def __init__(self, pool: Any, raw: RawStack, skip: frozenset[int], made_in: str) -> None:
         self.id = 0
         self.ref: Any = None
         self.object_id = id(pool)
@@ -154,7 +184,9 @@ class PoolEntry:
         self.open_explicit = False
         self.open_confirmed = False
         self.open_threads: set[int] = set()
+        self.open_error = ""
         self.closed_at: float | None = None
+        self.closing = False
         self.closed_by: RawStack | None = None
         self.close_s: float | None = None
         self.dropped = False
@@ -168,8 +200,7 @@ class PoolEntry:
         self.told_opened = False
         self.told_closed = False
         self.late: Any = None
-        self.out: dict[int, Slot] = {}
-        self.holding: dict[int, Slot] = {}
+        self.slots: dict[int, Slot] = {}
         self.lost: list[Slot] = []
         self.peak = 0
         self.longest_wait_s = 0.0
@@ -183,6 +214,22 @@ class PoolEntry:
         self.adapters: list[tuple[RawStack, int]] = []
         self.unaccounted = 0
         self.unaccounted_looks = 0
+
+    @property
+    def out(self) -> list[Slot]:
+        """The connections between getconn and putconn, longest held first."""
+        taken = [slot for slot in self.slots.copy().values() if slot.raw is not None]
+        return sorted(taken, key=lambda slot: slot.taken_mono)
+
+    def note_peak(self) -> None:
+        """Take in how many connections were out at once; the pool keeps the fewest that were in."""
+        pool = self.ref()
+        if pool is not None and not self.is_null:
+            size, fewest_in = getattr(pool, "_nconns", 0), getattr(pool, "_nconns_min", 0)
+            seen = len(self.out)
+            if self.connects is not None and not self.connects.failing and not self.connects.in_flight:
+                seen = max(seen, min(size - fewest_in, len(self.slots)))
+            self.peak = max(self.peak, seen)
 
     @property
     def stack(self) -> Stack:
@@ -199,9 +246,11 @@ class PoolEntry:
 
     @property
     def state(self) -> str:
-        """``new``, ``open``, ``closed`` or ``dropped``."""
+        """``new``, ``open``, ``closing``, ``closed`` or ``dropped``."""
         if self.closed_at is not None:
             return "closed"
+        if self.closing:
+            return "closing"
         if self.opened_at is None:
             return "new"
         return "dropped" if self.dropped else "open"

@@ -20,6 +20,7 @@ from poolwitness.observe.sampling import Sampler
 from poolwitness.observe.standing import Standing
 from poolwitness.records import ProcessRecord, Snapshot
 from poolwitness.report import events
+from poolwitness.report.figures import Figures
 from poolwitness.report.note import MOST_HOLDERS, note_of
 from poolwitness.safety import Part
 from poolwitness.teller import Teller
@@ -27,6 +28,8 @@ from poolwitness.teller import Teller
 # At the verdict a thread costs some 100 µs to ask about: enough for a dozen pools, bounded for a thousand.
 MOST_THREADS_SAMPLED = 64
 MOST_WITH_STANDING = 16
+MOST_OWNED = 200
+_OF_POOL_STATE = frozenset({"PW001", "PW002", "PW007", "PW102", "PW107", "PW301"})
 
 
 class Inspector:
@@ -52,6 +55,7 @@ class Inspector:
     def forget(self) -> None:
         """Start afresh, as a forked child does."""
         self.suspicions: dict[int, Finding] = {}
+        self.figures = Figures()
         self.crowded: set[object] = set()
 
     def full_snapshot(self) -> Snapshot:
@@ -79,6 +83,8 @@ class Inspector:
     def snapshot_of(self, entries: list[PoolEntry], moment: str, with_standing: bool) -> Snapshot:
         """A snapshot of some pools."""
         standing = Standing() if with_standing else None
+        # A sweep is there for what has been out for long; half the limit is where that begins.
+        held_from_s = self.config.held_s / 2 if moment == "sweep" and not self.config.blackbox else 0.0
         try:
             return Snapshot(
                 taken_at=time.time(),
@@ -90,12 +96,13 @@ class Inspector:
                     versions=self.versions,
                 ),
                 pools=tuple(
-                    record_pool(entry, standing if index < MOST_WITH_STANDING or entry.out else None)
+                    record_pool(entry, standing if index < MOST_WITH_STANDING or entry.out else None, held_from_s)
                     for index, entry in enumerate(entries)
                     if entry.name
                 ),
                 dropped_records=self.ledger.dropped_records,
                 held_limit_s=self.config.held_s,
+                closes_at_exit=self.config.close,
             )
         finally:
             if standing is not None:
@@ -105,20 +112,23 @@ class Inspector:
         """Note who keeps open pools and connections that are out alive."""
         own = [entry for entry in entries if not entry.inherited]
         holders: list[PoolEntry | Slot] = [entry for entry in own if entry.state == "open"]
-        holders += [slot for entry in own for slot in list(entry.out.values())]
+        holders += [slot for entry in own for slot in entry.out]
         with self.parts["owners"]:
             if not self.parts["owners"].enabled:
                 return
             targets = {id(target): holder for holder in holders if (target := holder.ref()) is not None}
-            for key, path in owners.owners_of([holder.ref() for holder in targets.values()]).items():
+            for key, path in owners.owners_of([holder.ref() for holder in list(targets.values())[:MOST_OWNED]]).items():
                 targets[key].kept_by = path
 
     def look(self, moment: str, entries: list[PoolEntry], with_standing: bool = False) -> Snapshot:
         """Run the rules over some pools and tell what is new."""
         snapshot = self.snapshot_of(entries, moment, with_standing)
         found, ignored = examine(snapshot, self.config)
+        blind = not self.parts["pools"].enabled
         for finding in found:
-            self.tell(finding)
+            # Without the watch of the pools, what is known of their state is old.
+            if not (blind and finding.rule.code in _OF_POOL_STATE):
+                self.tell(finding)
         self.teller.ignored.update(finding.key for finding in ignored)
         return snapshot
 
@@ -142,7 +152,7 @@ class Inspector:
     def watch_activity(self, entries: list[PoolEntry]) -> None:
         """Watch connections at work while one of them has been out for long."""
         old_mono = time.monotonic() - self.config.held_s / 2
-        wanted = any(slot.taken_mono < old_mono for entry in entries for slot in list(entry.out.values()))
+        wanted = any(slot.taken_mono < old_mono for entry in entries for slot in entry.out)
         with self.parts["activity"]:
             if wanted and not self.activity.installed and self.parts["activity"].enabled:
                 self.activity.install()

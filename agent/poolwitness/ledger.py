@@ -10,7 +10,7 @@ import itertools
 import os
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from poolwitness.entries import PoolEntry, PoolRef, Slot, SlotRef
 
@@ -19,8 +19,19 @@ if TYPE_CHECKING:
 
 MAX_POOLS = 20_000
 MAX_SLOTS = 100_000
+MAX_LOST = 1000
 
 __all__ = ["Ledger", "PoolEntry", "Slot"]
+
+
+class GoneListener(Protocol):
+    """Who is told of what the garbage collector took, once the ledger has taken it in."""
+
+    def pool_gone(self, entry: PoolEntry) -> None:
+        """A pool is gone; its entry says whether it was open."""
+
+    def slot_gone(self, slot: Slot) -> None:
+        """A connection is gone; its slot says whether it was out."""
 
 
 class Ledger:
@@ -36,6 +47,7 @@ class Ledger:
         self.totals: dict[str, int] = {}
         self.slots: dict[int, Slot] = {}
         self.gone_slots: deque[SlotRef] = deque()
+        self.listener: GoneListener | None = None
         self._ids = itertools.count(1)
         self._slot_ids = itertools.count(1)
         self._gone_slots_append: Callable[[Any], None] = self.gone_slots.append
@@ -54,8 +66,11 @@ class Ledger:
         self.pools[id(pool)] = entry
         return True
 
-    def new_slot(self, conn: Any, entry: PoolEntry) -> Slot:
-        """A connection that is seen for the first time."""
+    def new_slot(self, conn: Any, pool: Any) -> Slot | None:
+        """A connection that is seen for the first time; None when its pool is not known."""
+        entry = self.find(pool)
+        if entry is None:
+            return None
         if len(self.slots) >= MAX_SLOTS:
             self.dropped_records += 1
             raise MemoryError("the ledger is full")
@@ -63,13 +78,14 @@ class Ledger:
         ref = SlotRef(conn, self._gone_slots_append)
         ref.slot = slot
         slot.ref = ref
-        self.slots[id(conn)] = slot
+        self.slots[id(conn)] = entry.slots[id(conn)] = slot
         return slot
 
     def find(self, pool: Any) -> PoolEntry | None:
         """The entry of a live pool."""
         entry = self.pools.get(id(pool))
-        return entry if entry is not None and entry.ref() is pool else None
+        # In a cycle the collector clears weak references before it calls __del__, which may close the pool.
+        return entry if entry is not None and ((known := entry.ref()) is pool or known is None) else None
 
     def forget(self, pool: Any) -> None:
         """Drop a pool whose constructor failed."""
@@ -91,11 +107,18 @@ class Ledger:
             if entry.closed_at is None and entry.opened_at is not None and not entry.inherited:
                 entry.dropped = True
                 self.departed.append(entry)
+            if self.listener is not None:
+                self.listener.pool_gone(entry)
 
         self.drain_slots()
 
-    def drain_slots(self) -> None:
-        """Take in the connections that are gone; one that was out is a lost slot of its pool."""
+    def drain_slots(self) -> list[PoolEntry]:
+        """Take in the connections that are gone; one that was out is a lost slot of its pool.
+
+        Returns:
+            The pools that lost one.
+        """
+        losers: list[PoolEntry] = []
         while self.gone_slots:
             try:
                 slot = self.gone_slots.popleft().slot
@@ -104,14 +127,18 @@ class Ledger:
             if self.slots.get(slot.object_id) is slot:
                 del self.slots[slot.object_id]
             entry = slot.entry
-            if entry.out.get(slot.object_id) is slot:
-                del entry.out[slot.object_id]
-            if slot.raw is not None and len(entry.lost) < 1000:
+            if entry.slots.get(slot.object_id) is slot:
+                del entry.slots[slot.object_id]
+            if slot.raw is not None and len(entry.lost) < MAX_LOST:
                 slot.held_s = time.monotonic() - slot.taken_mono
                 slot.lost_from_open = entry.closed_at is None
                 entry.lost.append(slot)
+                losers.append(entry)
                 if self.pools.get(entry.object_id) is not entry and entry not in self.departed:
                     self.departed.append(entry)
+            if self.listener is not None:
+                self.listener.slot_gone(slot)
+        return losers
 
     def adopt(self) -> None:
         """Become the ledger of a forked child: the parent's pools stay known as inherited, its news do not."""
@@ -123,8 +150,7 @@ class Ledger:
         self.totals = {}
         for entry in list(self.pools.values()):
             entry.inherited = True
-            entry.out = {}
-            entry.holding = {}
+            entry.slots = {}
 
     def forget_departed(self, looked_at: list[PoolEntry]) -> None:
         """Let go of pools that are gone and have had their last look."""

@@ -158,7 +158,7 @@ class Exhaustion:
 class PoolRecord:
     """One pool: who made it, with what, and how far its life has come.
 
-    ``state`` is ``new``, ``open``, ``closed`` or, once garbage-collected while open, ``dropped``.
+    ``state`` is ``new``, ``open``, ``closing``, ``closed`` or, once garbage-collected while open, ``dropped``.
     """
 
     id: int
@@ -182,6 +182,7 @@ class PoolRecord:
     open_explicit: bool = False
     open_confirmed: bool = False
     opened_by_threads: int = 0
+    open_error: str = ""
     closed_at: float | None = None
     closed: Stack | None = None
     close_s: float | None = None
@@ -231,6 +232,7 @@ class Snapshot:
     pools: tuple[PoolRecord, ...]
     dropped_records: int = 0
     held_limit_s: float = 30.0
+    closes_at_exit: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts, lists and scalars, for JSON."""

@@ -27,7 +27,12 @@ def capture(depth: int = 1, limit: int = 48) -> RawStack:
         depth: how many frames to leave out, 1 being the caller of this function.
         limit: frames kept at the most, the innermost ones.
     """
-    return capture_from(sys._getframe(depth), limit)
+    frame: FrameType | None = sys._getframe(0)
+    # Step by step: called straight from C (atexit, a C callback) the stack may be shorter than that.
+    while frame is not None and depth:
+        frame = frame.f_back
+        depth -= 1
+    return capture_from(frame, limit)
 
 
 def capture_from(frame: FrameType | None, limit: int = 48) -> RawStack:
@@ -42,25 +47,25 @@ def capture_from(frame: FrameType | None, limit: int = 48) -> RawStack:
     return tuple(raw)
 
 
-def constructors_of(cls: type) -> frozenset[CodeType]:
-    """The code objects of every ``__init__`` on the way up from *cls*: frames that make the pool, not its users'."""
+def constructors_of(cls: type) -> frozenset[int]:
+    """The ids of the code of every ``__init__`` on the way up from *cls*: frames that make the pool, not its users'."""
     codes = set()
     for base in cls.__mro__:
         init = base.__dict__.get("__init__")
         while init is not None:
             code = getattr(init, "__code__", None)
             if code is not None:
-                codes.add(code)
+                codes.add(id(code))
             init = getattr(init, "__wrapped__", None)
     return frozenset(codes)
 
 
-def resolve(raw: RawStack, skip: frozenset[CodeType] = frozenset()) -> Stack:
+def resolve(raw: RawStack, skip: frozenset[int] = frozenset()) -> Stack:
     """Name the frames of a raw stack; frames of this package are left out.
 
     Args:
         raw: what `capture` returned.
-        skip: code objects that cannot be the origin, such as constructors of the pool's own classes.
+        skip: ids of code objects that cannot be the origin, such as constructors of the pool's own classes.
     """
     frames: list[Frame] = []
     eligible: list[Frame] = []
@@ -71,7 +76,7 @@ def resolve(raw: RawStack, skip: frozenset[CodeType] = frozenset()) -> Stack:
         if frame.kind == "agent":
             continue
         frames.append(frame)
-        if code not in skip:
+        if id(code) not in skip:
             eligible.append(frame)
     return Stack(tuple(frames), _origin(eligible))
 
@@ -84,12 +89,23 @@ def _origin(frames: list[Frame]) -> Frame | None:
     return None
 
 
-@lru_cache(maxsize=4096)
+# By id, the code kept alive beside the frame: two files with the same text have code objects that are equal.
+_frames: dict[tuple[int, int], tuple[CodeType, Frame]] = {}
+_MOST_FRAMES = 8192
+
+
 def _frame(code: CodeType, instruction: int) -> Frame:
+    known = _frames.get((id(code), instruction))
+    if known is not None and known[0] is code:
+        return known[1]
     name = code.co_filename
     if not name.startswith("<"):
         name = os.path.abspath(name)
-    return Frame(name, line_of(code, instruction), code.co_name, kind_of(code.co_filename))
+    frame = Frame(name, line_of(code, instruction), code.co_name, kind_of(code.co_filename))
+    if len(_frames) >= _MOST_FRAMES:
+        _frames.clear()
+    _frames[(id(code), instruction)] = (code, frame)
+    return frame
 
 
 def line_of(code: CodeType, instruction: int) -> int:

@@ -54,6 +54,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--pools", nargs="+", default=POOLS, metavar="X.Y")
     parser.add_argument("--jobs", type=int, default=4, help="cells at a time; most of their time is waiting")
     parser.add_argument("--cell-timeout-s", type=float, default=1200)
+    parser.add_argument("--marked", default="matrix", help="pytest's expression of markers")
     parser.add_argument("--require-all", action="store_true", help="fail where a Python is missing")
     parser.add_argument("--pytest", default=[], action="append", metavar="OPTION", help="one for pytest")
     return parser.parse_args()
@@ -85,7 +86,7 @@ def _run_all(present: dict[str, Interpreter], wheel: Path, options: argparse.Nam
                 folder.mkdir(parents=True, exist_ok=True)
                 (folder / "output.txt").write_text(str(reason))
                 return Result(0, 1, 0, 0.0, "it could not be set up")
-            return run_tests(python, folder, dsn, options.cell_timeout_s, options.pytest)
+            return run_tests(python, folder, dsn, options.cell_timeout_s, options.marked, options.pytest)
 
         running = {workers.submit(run_cell, cell): cell for cell in cells}
         try:

@@ -80,14 +80,15 @@ def make_cell(cell: Cell, base: Path, folder: Path, wheel: Path) -> Path:
     return python
 
 
-def run_tests(python: Path, folder: Path, dsn: str, timeout_s: float, options: list[str]) -> Result:
-    """Runs the tests marked ``matrix``; what they print is left in the folder's ``output.txt``.
+def run_tests(python: Path, folder: Path, dsn: str, timeout_s: float, marked: str, options: list[str]) -> Result:
+    """Runs the marked tests; what they print is left in the folder's ``output.txt``.
 
     Args:
         python: of the cell.
         folder: the cell's.
         dsn: the database for the tests.
         timeout_s: after so many seconds all processes of the cell are killed.
+        marked: pytest's expression of markers.
         options: for pytest.
 
     Returns:
@@ -95,7 +96,7 @@ def run_tests(python: Path, folder: Path, dsn: str, timeout_s: float, options: l
     """
     started = time.monotonic()
     report = folder / "junit.xml"
-    command = [str(python), "-m", "pytest", "-m", "matrix", "-p", "no:cacheprovider"]
+    command = [str(python), "-m", "pytest", "-m", marked, "-p", "no:cacheprovider"]
     with (folder / "output.txt").open("w") as output:
         tests = subprocess.Popen(
             [*command, f"--junit-xml={report}", *options],

@@ -21,6 +21,8 @@ COMMANDS = {
     "demo": "show what the witness says of a leaky program",
     "doctor": "say which ways of activation are live here, and which versions have known faults",
     "explain": "print the page of a rule, or list the rules",
+    "dump": "say what lives in a running process: its pools, the connections that are out, and who has them",
+    "postmortem": "say what dead processes left in their black boxes: pools open, connections out, requests waiting",
     "sitedir": "print the directory to put on PYTHONPATH",
 }
 
@@ -56,6 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # The reader (a pager, head) has seen enough; without this the interpreter complains as it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        say(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}.")
         return 1
     except KeyboardInterrupt:
         return 130

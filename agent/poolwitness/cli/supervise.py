@@ -6,15 +6,23 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
+from typing import Any
 
 from poolwitness.cli import flush
 
+
+def _known(*names: str) -> tuple[int, ...]:
+    return tuple(getattr(signal, name) for name in names if hasattr(signal, name))
+
+
 # The terminal sends these to every process of its foreground group, so the child has them already.
-FROM_TERMINAL = ("SIGINT", "SIGQUIT", "SIGWINCH", "SIGBREAK")
-FROM_OTHERS = ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
+FROM_TERMINAL = _known("SIGINT", "SIGQUIT", "SIGWINCH", "SIGBREAK")
+FROM_OTHERS = _known("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
+CHILD_ENDED = _known("SIGCHLD")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,30 +75,52 @@ def run(command: Sequence[str], environ: Mapping[str, str], directory: str | Non
     Raises:
         OSError: it could not be started.
     """
-    child: subprocess.Popen[bytes] | None = None
-    early: list[int] = []
-
-    def pass_on(number: int, frame: FrameType | None) -> None:
-        if child is None:
-            early.append(number)
-        elif not (signal.Signals(number).name in FROM_TERMINAL and _terminal_sends_to_us()):
-            child.send_signal(number)
-
-    before = {}
-    for name in FROM_TERMINAL + FROM_OTHERS:
-        number = getattr(signal, name, None)
-        # What this process was told to ignore (nohup, a shell's background job) the child ignores too.
-        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-            before[number] = signal.signal(number, pass_on)
-    try:
+    with _signals() as arriving:
         child = subprocess.Popen(list(command), env=dict(environ), cwd=directory, close_fds=False)
-        for number in early:
-            child.send_signal(number)
-        returncode = child.wait()
-        return Ended(child.pid, returncode, time.time())
+        while child.poll() is None:
+            for number in arriving(child):
+                if not (number in FROM_TERMINAL and _terminal_sends_to_us()):
+                    child.send_signal(number)
+        return Ended(child.pid, child.returncode, time.time())
+
+
+@contextmanager
+def _signals() -> Iterator[Callable[[subprocess.Popen[bytes]], Iterator[int]]]:
+    """Take this process's signals; what is yielded waits for some, or for the child's end, and gives them.
+
+    They come through a pipe, not from handlers around a ``wait()``: one that arrived just before such a wait
+    would stay unnoticed until the next. What was sent before the child was there waits in the pipe.
+    """
+    before: dict[int, Any] = {}
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
+    wakeup_before = -1
+    try:
+        if os.name != "nt":  # there it takes sockets only
+            wakeup_before = signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
+        for number in (*FROM_TERMINAL, *FROM_OTHERS, *CHILD_ENDED):
+            # What this process was told to ignore (nohup, a shell's background job) the child ignores too.
+            if number in CHILD_ENDED or signal.getsignal(number) is not signal.SIG_IGN:
+                before[number] = signal.signal(number, _unmoved)
+        yield lambda child: _arrived(read_end, child)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        if os.name != "nt":
+            signal.set_wakeup_fd(wakeup_before)
+        os.close(read_end)
+        os.close(write_end)
+
+
+def _arrived(read_end: int, child: subprocess.Popen[bytes]) -> Iterator[int]:
+    if os.name == "nt":
+        child.wait()
+        return
+    yield from (number for number in os.read(read_end, 512) if number not in CHILD_ENDED)
+
+
+def _unmoved(number: int, frame: FrameType | None) -> None:
+    """A handler, because a signal without one does not reach the pipe."""
 
 
 def _terminal_sends_to_us() -> bool:

@@ -23,11 +23,13 @@ def exhausted(snapshot: Snapshot) -> Iterator[Finding]:
         if worst:
             first = worst[0]
             who = (
-                f"{len(worst)} of {plural(size, 'connection')} out, the oldest for {first.held_s:.1f} s, taken at "
+                f"{out_of(len(worst), size)} out, the oldest for {first.held_s:.1f} s, taken at "
                 f"{place(first.taken.origin)} by {holder_of(first)}, {first.status}"
             )
         elif pool.connects.failing:
-            who = f"no connection could be made: {error_text(pool.connects.errors[-1])}"
+            who = f"no connection could be made: {error_text(last_error(pool))}"
+        elif pool.connects.attempts == pool.connects.failures:
+            who = "it has not made a connection yet"
         else:
             who = "nobody holds a connection now"
         lost = f", {plural(len(pool.lost), 'slot')} lost for good" if pool.lost else ""
@@ -54,6 +56,11 @@ def exhausted(snapshot: Snapshot) -> Iterator[Finding]:
         )
 
 
+def out_of(count: int, size: int) -> str:
+    """``2 of 4 connections``; a null pool without a limit has no size."""
+    return f"{count} of {plural(size, 'connection')}" if size else plural(count, "connection")
+
+
 def worst_first(pool: PoolRecord) -> list[CheckoutRecord]:
     """The holders, those that have held longest first."""
     return sorted(pool.checkouts, key=lambda checkout: -checkout.held_s)
@@ -65,7 +72,7 @@ def remedies(pool: PoolRecord) -> list[str]:
     holders = worst_first(pool)
     size = pool.max_size or pool.min_size
     if pool.connects.failing and pool.connects.errors:
-        advice.append(f"make the database reachable: {error_text(pool.connects.errors[-1])}")
+        advice.append(connect_advice(last_error(pool)))
     dead = [worker for worker in pool.workers if worker.role == "worker" and (worker.error_type or not worker.alive)]
     if dead and len(dead) == sum(1 for worker in pool.workers if worker.role == "worker"):
         advice.append("make the pool anew: all its workers are dead, so it cannot connect any more (PW301)")
@@ -97,7 +104,7 @@ def remedies(pool: PoolRecord) -> list[str]:
             advice.append("look at the queries that are running: the database is what takes the time")
         elif not waiting and not gone:
             advice.append(f"hold connections for a shorter time at {_lines(holders)}")
-    if len(advice) < 3 and len(holders) >= size and not gone:
+    if len(advice) < 3 and 0 < size <= len(holders) and not gone:
         advice.append(f"raise max_size ({size}) if the server has connections to spare, or make fewer requests at once")
     return advice[:3] or ["raise the timeout, or min_size so that connections are ready before they are asked for"]
 
@@ -105,6 +112,11 @@ def remedies(pool: PoolRecord) -> list[str]:
 def _lines(holders: list[CheckoutRecord]) -> str:
     places = list(dict.fromkeys(place(holder.taken.origin) for holder in holders))
     return ", ".join(places[:2]) + (f" and {len(places) - 2} more" if len(places) > 2 else "")
+
+
+def last_error(pool: PoolRecord) -> ConnectError:
+    """The error of connecting that was met last."""
+    return max(pool.connects.errors, key=lambda error: error.last_at)
 
 
 def error_text(error: ConnectError) -> str:
@@ -142,8 +154,8 @@ def connect_failing(snapshot: Snapshot) -> Iterator[Finding]:
             yield Finding(
                 rule=RULES["PW202"],
                 message=f"{named(pool)}, made at {place(pool.made.origin)}, cannot connect and keeps trying: {error_text(error)}",
-                fix=_connect_advice(error),
-                key=("PW202", pool.id, error.error_type, error.sqlstate),
+                fix=connect_advice(error),
+                key=("PW202", pool.id, error.error_type, error.sqlstate, error.text),
                 pool=pool,
                 stack=pool.made,
                 extra={
@@ -155,7 +167,8 @@ def connect_failing(snapshot: Snapshot) -> Iterator[Finding]:
             )
 
 
-def _connect_advice(error: ConnectError) -> str:
+def connect_advice(error: ConnectError) -> str:
+    """What to do about an error of connecting."""
     text = error.text.lower()
     if (
         error.sqlstate in ("28P01", "28000")

@@ -41,21 +41,26 @@ def lost(snapshot: Snapshot) -> Iterator[Finding]:
     for pool in own(snapshot):
         lost_from_open = [checkout for checkout in pool.lost if checkout.lost_from_open]
         for index, checkout in enumerate(lost_from_open, start=1):
-            left = max(0, (pool.max_size or pool.min_size) - index)
             size = pool.max_size or pool.min_size
+            left = max(0, size - index)
+            # A null pool without a limit has as many as are asked for.
+            remaining = f": {left} of {plural(size, 'slot')} left" if size else ""
             yield Finding(
                 rule=RULES["PW101"],
                 message=(
                     f"a connection of {named(pool)}, taken at {place(checkout.taken.origin)} by "
-                    f"{holder_of(checkout)}, was garbage-collected without being returned: "
-                    f"{left} of {plural(size, 'slot')} left"
+                    f"{holder_of(checkout)}, was garbage-collected without being returned{remaining}"
                 ),
                 fix=f"{_USE_WITH}; with getconn(), put putconn() in a finally",
                 key=("PW101", pool.id, checkout.id, checkout.taken.origin, index),
                 pool=pool,
                 stack=checkout.taken,
-                level="error" if left == 0 else "",
-                extra={**_fields(checkout), "poolwitness.slots_lost": index, "poolwitness.slots_left": left},
+                level="error" if size and not left else "",
+                extra={
+                    **_fields(checkout),
+                    "poolwitness.slots_lost": index,
+                    **({"poolwitness.slots_left": left} if size else {}),
+                },
             )
 
 
@@ -72,7 +77,7 @@ def not_returned(snapshot: Snapshot) -> Iterator[Finding]:
                 why = "when the program ended"
             elif closed_since_s is not None and closed_since_s > CLOSE_GRACE_S:
                 why = f"{closed_since_s:.0f} s after its pool was closed"
-            elif not checkout.holder_alive and checkout.held_s > snapshot.held_limit_s:
+            elif not checkout.holder_alive and is_held_long(checkout, snapshot.held_limit_s):
                 why = f"although the {'task' if checkout.in_task else 'thread'} that took it has ended"
             else:
                 continue
@@ -120,7 +125,7 @@ def held_long(snapshot: Snapshot) -> Iterator[Finding]:
                 rule=RULES["PW103"],
                 message=(
                     f"a connection of {named(pool)}, taken at {place(checkout.taken.origin)} by "
-                    f"{holder_of(checkout)}, has been out for {checkout.held_s:.0f} s, {checkout.status}{doing}"
+                    f"{holder_of(checkout)}, has been out for {checkout.held_s:.1f} s, {checkout.status}{doing}"
                 ),
                 fix=(
                     "give the connection back before slow work that is not the database's; if one is held on purpose "
@@ -195,7 +200,7 @@ def incidents(snapshot: Snapshot) -> Iterator[Finding]:
                 )
                 yield Finding(
                     rule=RULES["PW105"],
-                    message=f"a connection of {named(pool)}, taken at {taken}, came back at {at} closed or broken: the pool has to make another",
+                    message=f"a connection of {named(pool)}, taken at {taken}, came back at {at} closed, broken or in the middle of a query: the pool has to make another",
                     fix=f"do not close a connection of the pool, return it; if the server or a proxy closed it, look there{check}",
                     key=key,
                     pool=pool,

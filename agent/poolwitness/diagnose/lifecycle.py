@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from poolwitness.diagnose.findings import RULES, Finding, named, place, plural
-from poolwitness.records import Frame, PoolRecord, Snapshot
+from poolwitness.records import Frame, PoolRecord, ProcessRecord, Snapshot
 
 # One pool a database is the rule, a handful is a choice; ten of one line are one per something.
 CROWD = 10
@@ -17,15 +17,27 @@ def own(snapshot: Snapshot) -> Iterator[PoolRecord]:
     return (pool for pool in snapshot.pools if not pool.inherited)
 
 
-def expected_exit_delay_s(pool: PoolRecord, python: tuple[int, int, int]) -> float:
+def expected_exit_delay_s(pool: PoolRecord, process: ProcessRecord) -> float:
     """Seconds that the exit is expected to wait for a pool left open.
+
+    None up to psycopg_pool 3.1, whose ``__del__`` does not wait, and none for a class of ``__main__``: a frozen
+    worker's frame keeps that class, and with it the module's globals and the pool, alive.
 
     CPython 3.13 freezes daemon threads before ``__del__`` waits 5 s for each (psycopg issue 954); from 3.14 on
     the wait raises at once; up to 3.12 it returns at once.
     """
-    if pool.is_async or python[:2] != (3, 13):
+    if process.python[:2] != (3, 13) or not exit_suffers(pool, process):
         return 0.0
     return JOIN_TIMEOUT_S * sum(1 for worker in pool.workers if worker.alive)
+
+
+def exit_suffers(pool: PoolRecord, process: ProcessRecord) -> bool:
+    """Whether the pool's ``__del__`` is expected to run, and to wait, while the interpreter ends."""
+    return (
+        not pool.is_async
+        and not pool.cls.startswith("__main__.")
+        and process.versions.get("psycopg_pool", (3, 2)) >= (3, 2)
+    )
 
 
 def _close_advice(pool: PoolRecord) -> str:
@@ -36,41 +48,43 @@ def _close_advice(pool: PoolRecord) -> str:
         )
     return (
         "use `with ConnectionPool(...) as pool:` around the program, or put `atexit.register(pool.close)` "
-        "right after the line that makes it; POOLWITNESS_CLOSE=1 closes it at exit meanwhile"
+        "right after the line that makes it; until then, POOLWITNESS_CLOSE=1 closes it at exit"
     )
 
 
-def _consequence(pool: PoolRecord, python: tuple[int, int, int]) -> str:
-    version = f"{python[0]}.{python[1]}"
+def _consequence(pool: PoolRecord, process: ProcessRecord, closes_at_exit: bool) -> str:
+    python = process.python
+    version = f"Python {python[0]}.{python[1]}"
     if pool.is_async:
         return "its server connections are dropped without a goodbye"
-    delay_s = expected_exit_delay_s(pool, python)
+    delay_s = expected_exit_delay_s(pool, process)
     threads = sum(1 for worker in pool.workers if worker.alive)
+    cost = ""
     if delay_s:
-        return (
-            f"Python {version} is expected to wait about {delay_s:.0f} s for its {plural(threads, 'thread')} "
-            "at exit (an expectation, not a measurement)"
-        )
-    if python >= (3, 14) and threads:
-        return (
-            f"Python {version} is expected to print a PythonFinalizationError traceback for it at exit "
-            "(an expectation, not a measurement)"
-        )
-    return f"on Python {version} its server connections are dropped, and from 3.13 on the exit suffers"
+        cost = f"wait about {delay_s:.0f} s for its {plural(threads, 'thread')} at exit"
+    elif python >= (3, 14) and threads and exit_suffers(pool, process):
+        cost = "print a PythonFinalizationError traceback for it at exit"
+    if closes_at_exit:
+        without = f"; without that, {version} would be expected to {cost}" if cost else ""
+        return f"POOLWITNESS_CLOSE=1 closes it now{without}"
+    if cost:
+        return f"{version} is expected to {cost} (an expectation, not a measurement)"
+    if python < (3, 13):
+        return f"on {version} its server connections are dropped, and from 3.13 on the exit suffers"
+    return "its server connections are dropped without a goodbye"
 
 
 def never_closed(snapshot: Snapshot) -> Iterator[Finding]:
     """PW001: opened, and still open at the verdict."""
     if snapshot.moment != "verdict":
         return
-    python = snapshot.process.python
     for pool in own(snapshot):
         if pool.state != "open":
             continue
         yield Finding(
             rule=RULES["PW001"],
             message=(
-                f"{named(pool)}, made at {place(pool.made.origin)}, was never closed: {_consequence(pool, python)}"
+                f"{named(pool)}, made at {place(pool.made.origin)}, was never closed: {_consequence(pool, snapshot.process, snapshot.closes_at_exit)}"
                 + (f"; kept alive by {pool.kept_by}" if pool.kept_by else "")
             ),
             fix=_close_advice(pool),
@@ -78,7 +92,7 @@ def never_closed(snapshot: Snapshot) -> Iterator[Finding]:
             pool=pool,
             stack=pool.made,
             extra={
-                "poolwitness.expected_exit_delay_s": expected_exit_delay_s(pool, python),
+                "poolwitness.expected_exit_delay_s": expected_exit_delay_s(pool, snapshot.process),
                 **({"poolwitness.kept_by": pool.kept_by} if pool.kept_by else {}),
                 **_threads(pool),
             },

@@ -131,6 +131,8 @@ def _applies(defect: KnownDefect, pool: PoolRecord, now: float) -> bool:
         return not pool.is_async and pool.opened_by_threads > 1
     if defect.key == "cancelled-check-loses-connection":
         return pool.is_async and pool.has_check and pool.opened_at is not None
+    if defect.key == "thread-in-atexit":
+        return not pool.is_async and pool.open_error == "RuntimeError"
     if defect.key == "async-pool-before-loop":
         return pool.is_async and pool.opened_at is not None
     return False

@@ -33,6 +33,10 @@ class ActivityWatch:
 
         self.patches.wrap(psycopg.Connection, "wait", self._sync)
         self.patches.wrap(psycopg.AsyncConnection, "wait", self._async)
+        # What they did before is not known: from now on, idle counts.
+        now_mono = time.monotonic()
+        for slot in list(self.ledger.slots.values()):
+            slot.active_mono = now_mono
 
     def uninstall(self) -> None:
         """Put ``wait`` back."""

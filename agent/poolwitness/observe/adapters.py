@@ -55,7 +55,7 @@ class AdapterWatch:
         slot = self._slot_of(adapters)
         if slot is None:
             return
-        line = nearest(sys._getframe(3))
+        line = nearest(sys._getframe(2))
         what = key if isinstance(key, (str, int)) else getattr(key, "__qualname__", "")
         seen_key = (id(line[0]), line[1], what)
         seen = self._seen.get(seen_key)

@@ -9,19 +9,19 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from _thread import get_ident
 from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any, Protocol
 
-from poolwitness.ledger import Ledger, PoolEntry, Slot
+from poolwitness.entries import PoolEntry, Slot, TaskHolder, ThreadHolder
+from poolwitness.ledger import Ledger
+from poolwitness.observe.filling import FillingWatch
 from poolwitness.observe.patches import AnyFunction, Patches
 from poolwitness.safety import Part, fail
 from poolwitness.stacks import RawStack, kind_of
 
 # How far to look for the application's frame: past SQLAlchemy or Django, not to the end of a web framework.
 DEEPEST = 30
-CALLERS = 2
 
 _application: dict[int, bool] = {}
 _kept: list[CodeType] = []
@@ -36,11 +36,21 @@ class CheckoutListener(Protocol):
     def closed_while_waiting(self, pool: Any) -> None:
         """PoolClosed came to a request that was waiting."""
 
+    def some_gone(self) -> None:
+        """Connections have been garbage-collected since the last look; some of them may have been out."""
+
     def nested(self, entry: PoolEntry, outer: Slot, inner: Slot) -> None:
         """A holder has taken a second connection."""
 
     def returned(self, entry: PoolEntry, slot: Slot, taken: RawStack, status: int, returned: RawStack) -> None:
         """A connection came back in a transaction, broken, or after it had been suspected."""
+
+
+class Recorder(Protocol):
+    """Who keeps each checkout where a kill leaves it; called on the hot path, and contains what it raises."""
+
+    taken: Callable[[Slot], None]
+    returned: Callable[[Slot], None]
 
 
 def is_application(code: CodeType) -> bool:
@@ -53,7 +63,7 @@ def is_application(code: CodeType) -> bool:
 
 
 def nearest(frame: FrameType | None) -> RawStack:
-    """The application's nearest frame and its callers; without one, the nearest that is not ours or psycopg's."""
+    """The application's nearest frame and its caller; without one, the nearest that is not ours or psycopg's."""
     application = _application
     first = frame
     for _ in range(DEEPEST):
@@ -65,10 +75,7 @@ def nearest(frame: FrameType | None) -> RawStack:
             caller = frame.f_back
             if caller is None:
                 return (code, frame.f_lasti)
-            outer = caller.f_back
-            if outer is None:
-                return (code, frame.f_lasti, caller.f_code, caller.f_lasti)
-            return (code, frame.f_lasti, caller.f_code, caller.f_lasti, outer.f_code, outer.f_lasti)
+            return (code, frame.f_lasti, caller.f_code, caller.f_lasti)
         frame = frame.f_back
     return _few(first)
 
@@ -102,71 +109,95 @@ class CheckoutWatch:
         listener: who hears of the unusual.
         part: the containment.
         trace: record whole stacks.
+        recorder: the black box; None where none is kept.
     """
 
-    def __init__(self, ledger: Ledger, listener: CheckoutListener, part: Part, trace: bool) -> None:
+    def __init__(
+        self, ledger: Ledger, listener: CheckoutListener, part: Part, trace: bool, recorder: Recorder | None = None
+    ) -> None:
         self.ledger = ledger
+        self.taken = recorder.taken if recorder is not None else None
+        self.returned = recorder.returned if recorder is not None else None
         self.listener = listener
         self.part = part
+        self.here = threading.local()
+        self.trace = trace
         self.capture: Callable[[FrameType | None], RawStack] = whole if trace else nearest
 
     def install(self, patches: Patches) -> None:
         """Patch both families."""
         import psycopg_pool
 
+        for cls in (psycopg_pool.ConnectionPool, psycopg_pool.AsyncConnectionPool):
+            # The wrappers name their parameters, which is quicker than handing on whatever comes.
+            _expect(cls.getconn, ("self", "timeout"))
+            _expect(cls.putconn, ("self", "conn"))
         self.refusals = (psycopg_pool.PoolTimeout, psycopg_pool.TooManyRequests)
         self.closed = psycopg_pool.PoolClosed
+        patches.wrap(psycopg_pool.ConnectionPool, "wait", self._sync_wait)
+        patches.wrap(psycopg_pool.NullConnectionPool, "wait", self._sync_wait)
+        patches.wrap(psycopg_pool.AsyncConnectionPool, "wait", self._async_wait)
+        patches.wrap(psycopg_pool.AsyncNullConnectionPool, "wait", self._async_wait)
         patches.wrap(psycopg_pool.ConnectionPool, "getconn", self._sync_get)
         patches.wrap(psycopg_pool.ConnectionPool, "putconn", self._sync_put)
         patches.wrap(psycopg_pool.AsyncConnectionPool, "getconn", self._async_get)
         patches.wrap(psycopg_pool.AsyncConnectionPool, "putconn", self._async_put)
+        FillingWatch(self.ledger, self.listener.refused, self.part).install(patches)
 
     def _sync_get(self, original: AnyFunction) -> AnyFunction:
-        part, pools, slots = self.part, self.ledger.pools, self.ledger.slots
-        capture, new_slot, active = self.capture, self.ledger.new_slot, threading._active  # type: ignore[attr-defined]  # the thread's name without the lock of enumerate()
-        getframe, ident_of, monotonic, listener = sys._getframe, get_ident, time.monotonic, self.listener
-        refusals, closed = self.refusals, self.closed
+        part, slots_get, new_slot = self.part, self.ledger.slots.get, self.ledger.new_slot
+        capture, here, noted = self.capture, self.here, self._noted_wait
+        getframe, monotonic, nested = sys._getframe, time.monotonic, self.listener.nested
+        known, trace = _application.get, self.trace
+        gone, some_gone, taken = self.ledger.gone_slots, self.listener.some_gone, self.taken
 
-        def getconn(self_: Any, *args: Any, **kwargs: Any) -> Any:
-            waited_from = 0.0 if self_._pool else monotonic()
+        # Written out in one piece: each call less is a tenth of what the budget allows.
+        def getconn(self_: Any, timeout: float | None = None) -> Any:
             try:
-                conn = original(self_, *args, **kwargs)
-            except refusals as error:
+                waited_from = 0.0 if self_._pool else monotonic()
+            except Exception:  # noqa: BLE001 - a pool half made, or one that lets nobody look
+                waited_from = 0.0
+            try:
+                conn = original(self_, timeout)
+            except Exception as error:
                 if part.enabled:
                     with part:
-                        self._refused(self_, error, capture(getframe(1)), waited_from)
+                        self._failed(self_, error, getframe().f_back, waited_from)
                 raise
-            except closed:
-                if part.enabled:
-                    with part:
-                        listener.closed_while_waiting(self_)
-                raise
-            if part.enabled:
+            if not part.enabled:
+                return conn
+            try:
+                slot = slots_get(id(conn))
+                if slot is None or slot.ref() is not conn:
+                    slot = new_slot(conn, self_)
+                    if slot is None:
+                        return conn
                 try:
-                    entry = pools.get(id(self_))
-                    if entry is not None:
-                        key = id(conn)
-                        slot = slots.get(key)
-                        if slot is None or slot.ref() is not conn:
-                            slot = new_slot(conn, entry)
-                        slot.holder = holder = ident_of()
-                        slot.thread = active[holder].name if holder in active else ""
-                        slot.task = None
-                        slot.taken_mono = now = monotonic()
-                        slot.raw = capture(getframe(1))
-                        out = entry.out
-                        out[key] = slot
-                        if len(out) > entry.peak:
-                            entry.peak = len(out)
-                        if waited_from and now - waited_from > entry.longest_wait_s:
-                            entry.longest_wait_s = now - waited_from
-                        holding = entry.holding
-                        outer = holding.get(holder)
-                        holding[holder] = slot
-                        if outer is not None and outer is not slot and outer.raw is not None:
-                            listener.nested(entry, outer, slot)
-                except Exception as error:  # noqa: BLE001 - contained() inlined: this is the hot path
-                    fail(part, type(error), error.__traceback__)
+                    holder = here.holder
+                except AttributeError:
+                    holder = here.holder = ThreadHolder()
+                frame = getframe().f_back
+                if frame is None:  # called straight from C
+                    raw: RawStack = ()
+                elif known(id(code := frame.f_code)) and not trace and (caller := frame.f_back) is not None:
+                    raw = (code, frame.f_lasti, caller.f_code, caller.f_lasti)
+                else:
+                    raw = capture(frame)
+                outer = holder.last
+                slot.holder = holder
+                holder.last = slot
+                slot.taken_mono = monotonic()
+                slot.raw = raw
+                if taken is not None:
+                    taken(slot)
+                if waited_from:
+                    noted(slot, waited_from)
+                if outer is not slot and outer is not None and outer.raw is not None and outer.entry is slot.entry:
+                    nested(slot.entry, outer, slot)
+                if gone:
+                    some_gone()
+            except Exception as error:  # noqa: BLE001 - the hot path: Part inlined
+                fail(part, type(error), error.__traceback__)
             return conn
 
         return getconn
@@ -174,123 +205,191 @@ class CheckoutWatch:
     def _async_get(self, original: AnyFunction) -> AnyFunction:
         import asyncio
 
-        part, pools, slots = self.part, self.ledger.pools, self.ledger.slots
-        capture, new_slot = self.capture, self.ledger.new_slot
-        getframe, monotonic, listener = sys._getframe, time.monotonic, self.listener
-        refusals, closed = self.refusals, self.closed
+        part, slots, new_slot = self.part, self.ledger.slots, self.ledger.new_slot
+        capture, noted, current_task = self.capture, self._noted_wait, asyncio.current_task
+        getframe, monotonic, nested = sys._getframe, time.monotonic, self.listener.nested
 
-        async def getconn(self_: Any, *args: Any, **kwargs: Any) -> Any:
-            waited_from = 0.0 if self_._pool else monotonic()
+        def note(pool: Any, conn: Any, frame: FrameType | None, waited_from: float) -> None:
             try:
-                conn = await original(self_, *args, **kwargs)
-            except refusals as error:
+                slot = slots.get(id(conn))
+                if slot is None or slot.ref() is not conn:
+                    slot = new_slot(conn, pool)
+                    if slot is None:
+                        return
+                task = current_task()
+                slot.holder = TaskHolder(task) if task is not None else None
+                slot.taken_mono = monotonic()
+                slot.raw = capture(frame)
+                if self.taken is not None:
+                    self.taken(slot)
+                if waited_from:
+                    noted(slot, waited_from)
+                if len(slot.entry.slots) > 1:
+                    for outer in slot.entry.out:
+                        held_by = outer.holder
+                        if isinstance(held_by, TaskHolder) and outer is not slot and held_by.task() is task:
+                            nested(slot.entry, outer, slot)
+                            break
+                if self.ledger.gone_slots:
+                    self.listener.some_gone()
+            except Exception as error:  # noqa: BLE001 - the hot path: Part inlined
+                fail(part, type(error), error.__traceback__)
+
+        async def getconn(self_: Any, timeout: float | None = None) -> Any:
+            try:
+                waited_from = 0.0 if self_._pool else monotonic()
+            except Exception:  # noqa: BLE001 - a pool half made, or one that lets nobody look
+                waited_from = 0.0
+            try:
+                conn = await original(self_, timeout)
+            except Exception as error:
                 if part.enabled:
                     with part:
-                        self._refused(self_, error, capture(getframe(1)), waited_from)
-                raise
-            except closed:
-                if part.enabled:
-                    with part:
-                        listener.closed_while_waiting(self_)
+                        self._failed(self_, error, getframe().f_back, waited_from)
                 raise
             if part.enabled:
-                try:
-                    entry = pools.get(id(self_))
-                    if entry is not None:
-                        key = id(conn)
-                        slot = slots.get(key)
-                        if slot is None or slot.ref() is not conn:
-                            slot = new_slot(conn, entry)
-                        task = asyncio.current_task()
-                        slot.hold_in_task(task)
-                        slot.taken_mono = now = monotonic()
-                        slot.raw = capture(getframe(1))
-                        out = entry.out
-                        out[key] = slot
-                        if len(out) > entry.peak:
-                            entry.peak = len(out)
-                        if waited_from and now - waited_from > entry.longest_wait_s:
-                            entry.longest_wait_s = now - waited_from
-                        holding = entry.holding
-                        outer = holding.get(slot.holder)
-                        holding[slot.holder] = slot
-                        if outer is not None and outer is not slot and outer.raw is not None:
-                            listener.nested(entry, outer, slot)
-                except Exception as error:  # noqa: BLE001 - contained() inlined: this is the hot path
-                    fail(part, type(error), error.__traceback__)
+                note(self_, conn, getframe().f_back, waited_from)
             return conn
 
         return getconn
 
     def _sync_put(self, original: AnyFunction) -> AnyFunction:
-        part, slots, leave = self.part, self.ledger.slots, self._leave
+        part, slots_get, monotonic, returned = self.part, self.ledger.slots.get, time.monotonic, self.returned
 
-        def putconn(self_: Any, conn: Any, *args: Any, **kwargs: Any) -> Any:
-            slot = slots.get(id(conn))
-            if slot is None or slot.raw is None or not part.enabled:
-                return original(self_, conn, *args, **kwargs)
+        def putconn(self_: Any, conn: Any) -> Any:
+            slot = slots_get(id(conn))
+            if slot is None or slot.raw is None:
+                return original(self_, conn)
             # Before the call: the moment it is back, another thread may take it and write into the slot.
-            left = leave(slot, conn)
+            raw = slot.raw
+            unusual = 0
             try:
-                result = original(self_, conn, *args, **kwargs)
+                entry = slot.entry
+                held_s = monotonic() - slot.taken_mono
+                if held_s > entry.longest_held_s:
+                    entry.longest_held_s = held_s
+                    entry.longest_held_by = raw
+                slot.raw = None
+                if returned is not None:
+                    returned(slot)
+                if (status := conn.pgconn.transaction_status) or slot.suspected:
+                    slot.held_s = held_s
+                    unusual = int(status) or SUSPECTED
+            except Exception as error:  # noqa: BLE001 - the hot path: Part inlined
+                fail(part, type(error), error.__traceback__)
+            try:
+                result = original(self_, conn)
             except BaseException:
-                self._came_back(slot, conn, left)
+                self._came_back(slot, conn, raw)
                 raise
-            if left is not None and left[1]:
+            if unusual:
                 with part:
-                    self.listener.returned(left[0], slot, left[2], left[1], nearest(sys._getframe(1)))
+                    self.listener.returned(entry, slot, raw, unusual, nearest(sys._getframe().f_back))
             return result
 
         return putconn
 
     def _async_put(self, original: AnyFunction) -> AnyFunction:
-        part, slots, leave = self.part, self.ledger.slots, self._leave
+        slots, leave = self.ledger.slots, self._leave
 
-        async def putconn(self_: Any, conn: Any, *args: Any, **kwargs: Any) -> Any:
+        async def putconn(self_: Any, conn: Any) -> Any:
             slot = slots.get(id(conn))
-            if slot is None or slot.raw is None or not part.enabled:
-                return await original(self_, conn, *args, **kwargs)
-            left = leave(slot, conn)
+            if slot is None or slot.raw is None or slot.ref() is not conn:
+                return await original(self_, conn)
+            raw = slot.raw
+            unusual = leave(slot, conn)
             try:
-                result = await original(self_, conn, *args, **kwargs)
+                result = await original(self_, conn)
             except BaseException:
-                self._came_back(slot, conn, left)
+                self._came_back(slot, conn, raw)
                 raise
-            if left is not None and left[1]:
-                with part:
-                    self.listener.returned(left[0], slot, left[2], left[1], nearest(sys._getframe(1)))
+            if unusual:
+                with self.part:
+                    self.listener.returned(slot.entry, slot, raw, unusual, nearest(sys._getframe().f_back))
             return result
 
         return putconn
 
-    def _leave(self, slot: Slot, conn: Any) -> Any:
-        """Take a connection off the ledger; tells what is unusual about it, None if nothing is known."""
+    def _sync_wait(self, original: AnyFunction) -> AnyFunction:
+        def wait(self_: Any, *args: Any, **kwargs: Any) -> Any:
+            waited_from = time.monotonic()
+            try:
+                return original(self_, *args, **kwargs)
+            except Exception as error:
+                if self.part.enabled:
+                    with self.part:
+                        self._failed(self_, error, sys._getframe().f_back, waited_from)
+                raise
+
+        return wait
+
+    def _async_wait(self, original: AnyFunction) -> AnyFunction:
+        async def wait(self_: Any, *args: Any, **kwargs: Any) -> Any:
+            waited_from = time.monotonic()
+            try:
+                return await original(self_, *args, **kwargs)
+            except Exception as error:
+                if self.part.enabled:
+                    with self.part:
+                        self._failed(self_, error, sys._getframe().f_back, waited_from)
+                raise
+
+        return wait
+
+    def _leave(self, slot: Slot, conn: Any) -> int:
+        """Take a connection off the ledger: 0, or the transaction state that makes its return unusual."""
         try:
-            raw, entry = slot.raw, slot.entry
-            slot.raw = None
-            entry.out.pop(id(conn), None)
+            entry = slot.entry
             held_s = time.monotonic() - slot.taken_mono
             if held_s > entry.longest_held_s:
                 entry.longest_held_s = held_s
-                entry.longest_held_by = raw
-            slot.held_s = held_s
-            status = int(conn.pgconn.transaction_status)
-            return entry, status or (SUSPECTED if slot.suspected else 0), raw
-        except Exception as error:  # noqa: BLE001 - contained() inlined: this is the hot path
+                entry.longest_held_by = slot.raw
+            slot.raw = None
+            if self.returned is not None:
+                self.returned(slot)
+            status: int = conn.pgconn.transaction_status
+            if status or slot.suspected:
+                slot.held_s = held_s
+                return int(status) or SUSPECTED
+        except Exception as error:  # noqa: BLE001 - the hot path: Part inlined
             fail(self.part, type(error), error.__traceback__)
-            return None
+        return 0
 
-    def _came_back(self, slot: Slot, conn: Any, left: Any) -> None:
+    def _came_back(self, slot: Slot, conn: Any, raw: RawStack) -> None:
         """The pool refused the connection: it is still out."""
         with self.part:
-            if left is not None and getattr(conn, "_pool", None) is not None and slot.raw is None:
-                slot.raw = left[2]
-                left[0].out[id(conn)] = slot
+            if getattr(conn, "_pool", None) is not None and slot.raw is None:
+                slot.raw = raw
+                if self.taken is not None:
+                    self.taken(slot)
+
+    def _noted_wait(self, slot: Slot, waited_from: float) -> None:
+        """The pool had nothing ready: how long that took, and how many were out."""
+        entry = slot.entry
+        waited_s = slot.taken_mono - waited_from
+        if waited_s > entry.longest_wait_s:
+            entry.longest_wait_s = waited_s
+        out = sum(1 for other in entry.slots.copy().values() if other.raw is not None)
+        if out > entry.peak:
+            entry.peak = out
+
+    def _failed(self, pool: Any, error: Exception, frame: FrameType | None, waited_from: float) -> None:
+        if isinstance(error, self.refusals):
+            self._refused(pool, error, self.capture(frame), waited_from)
+        elif isinstance(error, self.closed):
+            self.listener.closed_while_waiting(pool)
 
     def _refused(self, pool: Any, error: BaseException, request: RawStack, waited_from: float) -> None:
         entry = self.ledger.find(pool)
         if entry is not None:
             self.listener.refused(entry, error, request, time.monotonic() - waited_from if waited_from else 0.0)
+
+
+def _expect(function: Any, names: tuple[str, ...]) -> None:
+    code = function.__code__
+    found = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    if found != names:
+        raise TypeError(f"{function.__qualname__} takes {found}: this psycopg_pool is newer than this agent")
 
 
 SUSPECTED = 100  # beyond libpq's transaction states, which end at 4

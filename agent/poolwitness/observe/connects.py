@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from poolwitness.ledger import Ledger, PoolEntry
@@ -18,7 +20,17 @@ MOST_ERRORS = 8
 class Connects:
     """What was seen of one pool's attempts."""
 
-    __slots__ = ("attempts", "errors", "failing", "failures", "in_flight", "seconds", "successes")
+    __slots__ = (
+        "attempts",
+        "connect_ms",
+        "errors",
+        "failing",
+        "failures",
+        "in_flight",
+        "last_ms",
+        "seconds",
+        "successes",
+    )
 
     def __init__(self) -> None:
         self.attempts = 0
@@ -27,15 +39,22 @@ class Connects:
         self.failing = False
         self.in_flight = 0
         self.seconds = 0.0
-        # (type, sqlstate) -> [text, count, first, last]
-        self.errors: dict[tuple[str, str], list[Any]] = {}
+        self.connect_ms = 0
+        self.last_ms = 0
+        # (type, sqlstate, what the text comes down to) -> [text, count, first, last]
+        self.errors: dict[tuple[str, str, str], list[Any]] = {}
 
-    def record(self, stats: dict[str, int], over_tcp: bool) -> ConnectRecord:
-        """A frozen copy; the pool's own counter tells connecting from configuring."""
+    def take_in(self, pool: Any) -> None:
+        """Add what the pool's own counter has grown by; it tells connecting from configuring, pop_stats() resets it."""
+        counted_ms = pool._stats["connections_ms"]
+        self.connect_ms += counted_ms - self.last_ms if counted_ms >= self.last_ms else counted_ms
+        self.last_ms = counted_ms
+
+    def record(self, over_tcp: bool) -> ConnectRecord:
+        """A frozen copy."""
         connect_s = configure_s = 0.0
         if self.successes:
-            asked = max(1, stats.get("connections_num", 0) - stats.get("connections_errors", 0))
-            connect_s = stats.get("connections_ms", 0) / 1000.0 / asked
+            connect_s = min(self.connect_ms / 1000.0, self.seconds) / self.successes
             configure_s = max(0.0, self.seconds / self.successes - connect_s - 0.001)
         return ConnectRecord(
             attempts=self.attempts,
@@ -47,7 +66,7 @@ class Connects:
             gssapi=over_tcp and _has_gssapi(),
             errors=tuple(
                 ConnectError(kind, sqlstate, found[0], found[1], found[2], found[3])
-                for (kind, sqlstate), found in list(self.errors.items())
+                for (kind, sqlstate, _), found in list(self.errors.items())
             ),
         )
 
@@ -146,14 +165,15 @@ class ConnectWatch:
         connects.attempts += 1
         connects.failures += 1
         connects.failing = True
-        key = (type(error).__name__, str(getattr(error, "sqlstate", None) or ""))
+        text = self.describe_error(pool, error)
+        key = (type(error).__name__, str(getattr(error, "sqlstate", None) or ""), _gist(text))
         now = time.time()
         known = connects.errors.get(key)
         if known is not None:
             known[1] += 1
             known[3] = now
         elif len(connects.errors) < MOST_ERRORS:
-            connects.errors[key] = [self.describe_error(pool, error), 1, now, now]
+            connects.errors[key] = [text, 1, now, now]
         self.failed(entry, known is None)
 
     def _note_success(self, pool: Any, seconds: float) -> None:
@@ -166,9 +186,16 @@ class ConnectWatch:
         connects.successes += 1
         connects.failing = False
         connects.seconds += seconds
+        connects.take_in(pool)
         self.slow(entry, seconds)
 
 
+def _gist(text: str) -> str:
+    """What tells one error from another: libpq gives no SQLSTATE for a connection that it never had."""
+    return re.sub(r"[\d.:]+", "#", text.rpartition("failed: ")[2])[:80]
+
+
+@lru_cache(maxsize=1)  # libpq's answer takes 0.1 ms, and every sweep asks for every pool
 def _has_gssapi() -> bool:
     """Whether libpq was built with GSSAPI: then it tries an encrypted handshake first wherever there is a ticket."""
     pq = sys.modules.get("psycopg.pq")

@@ -16,24 +16,28 @@ from poolwitness.ledger import Ledger
 from poolwitness.observe.patches import AnyFunction, Patches
 from poolwitness.safety import Part
 
-# Joining threads that have ended is quick; anything beyond is a delay that somebody felt.
-NOTICEABLE_S = 0.05
+# A thread that cannot be joined costs 5 s. On a busy machine anything takes a tenth of a second.
+NOTICEABLE_S = 1.0
 
 
 class FinalizerWatch:
-    """The patch of ``ConnectionPool.__del__``; async pools have none."""
+    """The patches of ``ConnectionPool.__del__``, and of ``close``, which a subclass's ``__del__`` may call.
+
+    Async pools have no ``__del__``.
+    """
 
     def __init__(self, ledger: Ledger, part: Part) -> None:
         self.ledger = ledger
         self.part = part
 
     def install(self, patches: Patches) -> None:
-        """Patch ``__del__``."""
+        """Patch both."""
         import psycopg_pool
 
-        patches.wrap(psycopg_pool.ConnectionPool, "__del__", self._del)
+        patches.wrap(psycopg_pool.ConnectionPool, "__del__", self._measured)
+        patches.wrap(psycopg_pool.ConnectionPool, "close", self._measured)
 
-    def _del(self, original: AnyFunction) -> AnyFunction:
+    def _measured(self, original: AnyFunction) -> AnyFunction:
         pools = self.ledger.pools
         part = self.part
         is_finalizing: Callable[[], bool] = sys.is_finalizing
@@ -41,18 +45,17 @@ class FinalizerWatch:
         noticeable_s = NOTICEABLE_S
         failures = Exception
 
-        def __del__(self_: Any) -> None:
+        def measured(self_: Any, *args: Any, **kwargs: Any) -> Any:
             if not is_finalizing() or not part.enabled:
-                original(self_)
-                return
+                return original(self_, *args, **kwargs)
             entry = pools.get(id(self_))
             if entry is None or entry.late is None or getattr(self_, "_closed", True):
-                original(self_)
-                return
+                return original(self_, *args, **kwargs)
+            late, entry.late = entry.late, None
             started = monotonic()
             kind = None
             try:
-                original(self_)
+                return original(self_, *args, **kwargs)
             except BaseException as error:
                 kind = type(error).__name__
                 raise
@@ -60,8 +63,8 @@ class FinalizerWatch:
                 try:
                     delay_s = monotonic() - started
                     if kind is not None or delay_s >= noticeable_s:
-                        entry.late(delay_s, kind)
+                        late(delay_s, kind)
                 except failures:
                     pass
 
-        return __del__
+        return measured

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from importlib.machinery import ModuleSpec
     from types import ModuleType
+    from typing import Any
 
 _finders: list[PostImportFinder] = []
 
@@ -23,6 +24,7 @@ class PostImportFinder:
     def __init__(self, name: str, callback: Callable[[], None]) -> None:
         self.name = name
         self.callback = callback
+        self.shadowed: list[Any] = []
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -54,19 +56,28 @@ class PostImportFinder:
                 original(module)
                 return
             try:
-                del loader.exec_module
-            except AttributeError:
+                self.restore()
+            except Exception:  # noqa: BLE001 - as below; then the loader keeps this wrapper
                 pass
             original(module)
-            forget()
             try:
+                forget()
                 self.callback()
             except Exception as error:  # noqa: BLE001 - an import hook that raises makes the host's import fail
                 from poolwitness.boot import _complain
 
                 _complain(f"the agent could not start ({type(error).__name__}); the program runs on without it")
 
+        self.shadowed.append(loader)
         loader.exec_module = exec_module  # type: ignore[method-assign]  # on the instance alone
+
+    def restore(self) -> None:
+        """Leave the loaders as they were: a spec that was only looked at keeps its own."""
+        while self.shadowed:
+            try:
+                del self.shadowed.pop().exec_module
+            except AttributeError:  # one loader, found twice
+                pass
 
 
 def when_imported(name: str, callback: Callable[[], None]) -> None:
@@ -85,5 +96,6 @@ def forget() -> None:
     """Take the finders off ``sys.meta_path`` again."""
     while _finders:
         finder = _finders.pop()
+        finder.restore()
         if finder in sys.meta_path:
             sys.meta_path.remove(finder)

@@ -6,16 +6,17 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any
 
+from poolwitness.entries import Holder, TaskHolder
 from poolwitness.ledger import Ledger, PoolEntry, Slot
-from poolwitness.observe.checkouts import SUSPECTED
+from poolwitness.observe.checkouts import SUSPECTED, is_application
 from poolwitness.stacks import RawStack
 
 MOST_INCIDENTS = 50
 QUIET_S = 60.0
-INTRANS, INERROR, UNKNOWN = 2, 3, 4
+ACTIVE, INTRANS, INERROR, UNKNOWN = 1, 2, 3, 4
 NOTE_AGE_S = 1.0
 
 
@@ -72,12 +73,21 @@ class CheckoutIncidents:
         """PoolClosed came to a request that was waiting."""
         self.pool_closed(pool)
 
+    def some_gone(self) -> None:
+        """Tell lost slots when it happens, not at the next sweep."""
+        for entry in self.ledger.drain_slots():
+            self.look(entry)
+
     def nested(self, entry: PoolEntry, outer: Slot, inner: Slot) -> None:
         """A holder has two: told when the function that took the first is still on the stack."""
         raw, inner_raw = outer.raw, inner.raw
-        if raw is None or inner_raw is None or outer.holder != inner.holder or not raw:
+        # A connection that is gone without being returned is lost, not held.
+        if not raw or not inner_raw or not _same(outer.holder, inner.holder) or outer.ref() is None:
             return
-        if not _on_stack(raw[0]):
+        taken = _place(raw)
+        activations = _on_stack(taken[0])
+        # Taken again by the same line of the same call, in a loop: the first was handed on or put away.
+        if not activations or (activations == 1 and taken == _place(inner_raw)):
             return
         if self._note("PW106", entry, raw, inner_raw, inner, time.monotonic() - outer.taken_mono):
             self.look(entry)
@@ -89,21 +99,28 @@ class CheckoutIncidents:
             self.came_back(slot)
         if status == SUSPECTED or entry.inherited:
             return
-        kind = "PW104" if status in (INTRANS, INERROR) else "PW105" if status == UNKNOWN else ""
+        kind = "PW104" if status in (INTRANS, INERROR) else "PW105" if status in (ACTIVE, UNKNOWN) else ""
         if kind and self._note(kind, entry, taken, returned, slot, slot.held_s):
             self.look(entry)
 
     def _note(self, kind: str, entry: PoolEntry, taken: RawStack, at: RawStack, slot: Slot, held_s: float) -> bool:
-        key = (kind, *(id(part) if isinstance(part, CodeType) else part for part in (*taken[:2], *at[:2])))
+        places = (*_place(taken), *_place(at))
+        key = (kind, *(id(part) if isinstance(part, CodeType) else part for part in places))
         known = entry.incidents.get(key)
         if known is not None:
             known[4] += 1
             return False
         if len(entry.incidents) >= MOST_INCIDENTS:
             return False
-        who = f"{'task' if slot.task is not None else 'thread'} {slot.thread[:60]!r}"
+        who = _spelled(slot.holder)
         entry.incidents[key] = [taken, at, who, held_s, 1]
         return True
+
+
+def _spelled(holder: Holder | None) -> str:
+    if holder is None:
+        return "somebody"
+    return f"{'task' if holder.in_task else 'thread'} {holder.name[:60]!r}"
 
 
 def _holder() -> str:
@@ -118,10 +135,26 @@ def _holder() -> str:
     return threading.current_thread().name
 
 
-def _on_stack(code: object) -> bool:
-    frame = sys._getframe(1)
+def _same(one: Holder | None, other: Holder | None) -> bool:
+    if isinstance(one, TaskHolder) and isinstance(other, TaskHolder):
+        return one.task() is other.task()
+    return one is other
+
+
+def _place(raw: RawStack) -> RawStack:
+    """The application's frame: the first of a short stack, and further out in a whole one."""
+    for index in range(0, len(raw), 2):
+        code = raw[index]
+        if isinstance(code, CodeType) and is_application(code):
+            return raw[index : index + 2]
+    return raw[:2]
+
+
+def _on_stack(code: object) -> int:
+    """How many calls of a function are under way."""
+    count = 0
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        if frame.f_code is code:
-            return True
-        frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
-    return False
+        count += frame.f_code is code
+        frame = frame.f_back
+    return count

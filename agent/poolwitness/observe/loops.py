@@ -7,6 +7,8 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+from poolwitness.safety import Part, fail
+
 
 class LoopSweeper:
     """One timer on each event loop that has open pools.
@@ -19,7 +21,9 @@ class LoopSweeper:
     def __init__(self, interval_s: float, look: Callable[[], bool]) -> None:
         self.interval_s = interval_s
         self.look = look
-        self._handles: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+        # Never the timers: each holds its loop.
+        self._swept: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._stopped = False
 
     def start(self) -> None:
         """Sweep on the loop that is running now, if it is not swept yet."""
@@ -27,22 +31,28 @@ class LoopSweeper:
         if asyncio is None:
             return
         loop = asyncio.get_running_loop()
-        if loop not in self._handles:
+        if loop not in self._swept:
+            self._swept.add(loop)
             self._schedule(loop)
 
     def stop(self) -> None:
-        """Cancel the timers."""
-        for handle in list(self._handles.values()):
-            handle.cancel()
-        self._handles.clear()
+        """The timers that are set will find that they are not wanted."""
+        self._stopped = True
 
     def _schedule(self, loop: Any) -> None:
-        self._handles[loop] = loop.call_later(self.interval_s, self._tick, weakref.ref(loop))
+        def tick(ref: Any) -> None:
+            try:
+                self._tick(ref)
+            except Exception as error:  # noqa: BLE001 - the loop's exception handler is the program's
+                fail(Part("loop-sweeper"), type(error), error.__traceback__)
+
+        loop.call_later(self.interval_s, tick, weakref.ref(loop))
 
     def _tick(self, ref: Any) -> None:
         loop = ref()
         if loop is None:
             return
-        self._handles.pop(loop, None)
-        if self.look() and not loop.is_closed():
+        if not self._stopped and self.look() and not loop.is_closed():
             self._schedule(loop)
+        else:
+            self._swept.discard(loop)

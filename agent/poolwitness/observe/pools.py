@@ -27,8 +27,17 @@ class Listener(Protocol):
     def about_to_create(self) -> None:
         """A pool is about to be made."""
 
+    def made(self, entry: PoolEntry) -> None:
+        """A pool has been made, and its constructor is about to return."""
+
+    def about_to_open(self, is_async: bool) -> None:
+        """A pool is about to be opened."""
+
     def opened(self, entry: PoolEntry) -> None:
         """A pool has been opened, and the call that opened it is about to return."""
+
+    def open_failed(self, entry: PoolEntry) -> None:
+        """A pool could not be opened."""
 
     def closed(self, entry: PoolEntry) -> None:
         """A pool has been closed."""
@@ -53,6 +62,7 @@ class PoolWatch:
         """Patch ``ConnectionPool`` and ``AsyncConnectionPool``."""
         import psycopg_pool
 
+        self.async_class = psycopg_pool.AsyncConnectionPool
         for cls in (psycopg_pool.ConnectionPool, psycopg_pool.AsyncConnectionPool):
             is_async = cls is psycopg_pool.AsyncConnectionPool
             patches.wrap(cls, "__init__", self._init(is_async))
@@ -64,6 +74,7 @@ class PoolWatch:
                 "__aenter__" if is_async else "__enter__",
                 self._async_enter if is_async else self._sync_enter,
             )
+            patches.wrap(cls, "_check_open", self._check_open)
             patches.wrap(cls, "_check_open_getconn", self._check_open)
 
     def _init(self, is_async: bool) -> Any:
@@ -96,6 +107,7 @@ class PoolWatch:
 
     def _after_init(self, pool: Any, entry: PoolEntry, is_async: bool, open_argument: Any) -> None:
         describe(pool, entry, is_async)
+        self.listener.made(entry)
         if entry.opened_at is not None and entry.closed_at is None:
             entry.opened_in_constructor = True
             entry.open_explicit = bool(open_argument)
@@ -111,14 +123,32 @@ class PoolWatch:
     def _internal_open(self, original: AnyFunction) -> AnyFunction:
         # Under the pool's own lock: only note, tell later.
         def _open(self_: Any, *args: Any, **kwargs: Any) -> Any:
-            was_closed = getattr(self_, "_closed", True)
-            result = original(self_, *args, **kwargs)
+            was_closed = False
+            if self.part.enabled:
+                with self.part:
+                    was_closed = getattr(self_, "_closed", True)
+                    if was_closed and not getattr(self_, "_opened", False):
+                        self.listener.about_to_open(isinstance(self_, self.async_class))
+            try:
+                result = original(self_, *args, **kwargs)
+            except Exception as error:
+                if self.part.enabled:
+                    with self.part:
+                        self._note_open_error(self_, error)
+                raise
             if self.part.enabled:
                 with self.part:
                     self._note_open(self_, was_closed)
             return result
 
         return _open
+
+    def _note_open_error(self, pool: Any, error: Exception) -> None:
+        entry = self.ledger.find(pool)
+        if entry is not None and not entry.open_error:
+            entry.open_error = type(error).__name__
+            if entry.name:
+                self.listener.open_failed(entry)
 
     def _note_open(self, pool: Any, was_closed: bool) -> None:
         entry = self.ledger.find(pool)
@@ -231,7 +261,7 @@ class PoolWatch:
         return close
 
     def _before_close(self, pool: Any) -> tuple[PoolEntry, Any, float] | None:
-        if getattr(pool, "_closed", True):
+        if getattr(pool, "_closed", True) or sys.is_finalizing():
             return None
         entry = self.ledger.find(pool)
         if entry is None or entry.closed_at is not None:
@@ -240,15 +270,18 @@ class PoolWatch:
         entry.stats()
         # Noted before the call: a waiter that gets PoolClosed may look for this line at once.
         entry.closed_by = capture(3, 16)
+        entry.closing = True
         return entry, entry.closed_by, time.monotonic()
 
     def _after_close(self, pool: Any, entry: PoolEntry, raw: Any, started_mono: float) -> None:
+        entry.closing = False
         if not pool._closed or entry.closed_at is not None:
             return
         entry.closed_at = time.time()
         entry.close_s = time.monotonic() - started_mono
         if not entry.told_closed:
             entry.told_closed = True
+            self._announce_open(entry)
             self.listener.closed(entry)
 
     def _check_open(self, original: AnyFunction) -> AnyFunction:
@@ -256,10 +289,12 @@ class PoolWatch:
         def _check_open_getconn(self_: Any) -> Any:
             try:
                 return original(self_)
-            except BaseException:
-                if self.part.enabled and getattr(self_, "_opened", False):
+            except BaseException as error:
+                # Before psycopg_pool 3.3.1 opening again raises a plain OperationalError.
+                if self.part.enabled and type(error).__name__ == "PoolClosed":
                     with self.part:
-                        self.note_pool_closed(self_, waiting=False)
+                        if getattr(self_, "_opened", False):
+                            self.note_pool_closed(self_, waiting=False)
                 raise
 
         return _check_open_getconn
@@ -279,7 +314,7 @@ class PoolWatch:
 def describe(pool: Any, entry: PoolEntry, is_async: bool) -> None:
     """Note what the finished constructor left on the pool."""
     cls = type(pool)
-    module = cls.__module__
+    module = str(cls.__module__)
     if module.startswith("psycopg_pool"):
         module = "psycopg_pool"
     entry.cls = f"{module}.{cls.__qualname__}"
@@ -287,9 +322,9 @@ def describe(pool: Any, entry: PoolEntry, is_async: bool) -> None:
     entry.is_null = any(base.__name__ == "_BaseNullConnectionPool" for base in cls.__mro__) or any(
         base.__name__.endswith("NullConnectionPool") for base in cls.__mro__
     )
-    entry.min_size = pool._min_size
-    entry.max_size = pool._max_size
-    entry.num_workers = pool.num_workers
+    entry.min_size = getattr(pool, "_min_size", 0)
+    entry.max_size = getattr(pool, "_max_size", None)
+    entry.num_workers = getattr(pool, "num_workers", 0)
     entry.has_check = getattr(pool, "_check", None) is not None
     entry.has_reset = getattr(pool, "_reset", None) is not None
     entry.target = target_of(getattr(pool, "conninfo", ""), getattr(pool, "kwargs", None))

@@ -26,14 +26,19 @@ MOST_CHECKOUTS = 200
 STATUSES = ("idle", "active", "idle in transaction", "in failed transaction", "closed")
 
 
-def record_pool(entry: PoolEntry, standing: Standing | None = None) -> PoolRecord:
+def record_pool(entry: PoolEntry, standing: Standing | None = None, held_from_s: float = 0.0) -> PoolRecord:
     """A frozen copy of one pool.
 
     Args:
         entry: the ledger's.
         standing: where threads stand now; without it no record says where anything stands.
+        held_from_s: leave out the checkouts of an open pool that are younger.
     """
     stats = entry.stats()
+    pool = entry.ref()
+    if pool is not None and entry.name:
+        entry.min_size, entry.max_size = pool._min_size, pool._max_size  # resize() may have changed them
+    entry.note_peak()
     use = None
     if entry.use_after_close is not None:
         raw, count, waiting = entry.use_after_close
@@ -60,21 +65,22 @@ def record_pool(entry: PoolEntry, standing: Standing | None = None) -> PoolRecor
         open_explicit=entry.open_explicit,
         open_confirmed=entry.open_confirmed,
         opened_by_threads=len(entry.open_threads),
+        open_error=entry.open_error,
         closed_at=entry.closed_at,
         closed=resolve(entry.closed_by) if entry.closed_by else None,
         close_s=entry.close_s,
         has_check=entry.has_check,
         has_reset=entry.has_reset,
-        workers=record_workers(entry, standing),
+        workers=record_workers(entry, None if held_from_s else standing),
         stats=stats,
         use_after_close=use,
-        checkouts=_checkouts(entry, standing),
+        checkouts=_checkouts(entry, standing, held_from_s if entry.state == "open" else 0.0),
         lost=tuple(_lost(slot) for slot in list(entry.lost)),
         incidents=tuple(
             Incident(key[0], resolve(found[0]), resolve(found[1]), found[2], found[3], found[4])
             for key, found in list(entry.incidents.items())
         ),
-        connects=_connects(entry, stats),
+        connects=_connects(entry),
         exhaustion=_exhaustion(entry),
         unaccounted=entry.unaccounted,
         kept_by=entry.kept_by,
@@ -89,6 +95,8 @@ def record_pool(entry: PoolEntry, standing: Standing | None = None) -> PoolRecor
 def record_workers(entry: PoolEntry, standing: Standing | None) -> tuple[WorkerRecord, ...]:
     """A pool's threads or tasks as they are now."""
     records = []
+    # Once the pool is being closed they end because they were told to.
+    closing = entry.closed_by is not None
     for role, ref, name, native_id in entry.threads:
         runner = ref()
         where: Stack | None = None
@@ -103,7 +111,7 @@ def record_workers(entry: PoolEntry, standing: Standing | None) -> tuple[WorkerR
             WorkerRecord(
                 name=name,
                 role=role,
-                alive=alive,
+                alive=alive or closing,
                 native_id=native_id,
                 where=where,
                 error_type=error[0] if error else None,
@@ -123,8 +131,8 @@ def record_checkout(slot: Slot, raw: Any, standing: Standing | None) -> Checkout
         taken=resolve(raw),
         held_s=now_mono - slot.taken_mono,
         idle_s=now_mono - max(slot.taken_mono, slot.active_mono),
-        holder=slot.thread,
-        in_task=slot.task is not None,
+        holder=slot.holder.name if slot.holder is not None else "",
+        in_task=slot.holder is not None and slot.holder.in_task,
         holder_alive=alive,
         status=status_of(slot),
         where=where,
@@ -142,9 +150,12 @@ def status_of(slot: Slot) -> str:
     return STATUSES[status] if 0 <= status < len(STATUSES) else "closed"
 
 
-def _checkouts(entry: PoolEntry, standing: Standing | None) -> tuple[CheckoutRecord, ...]:
+def _checkouts(entry: PoolEntry, standing: Standing | None, held_from_s: float) -> tuple[CheckoutRecord, ...]:
     records = []
-    for slot in sorted(entry.out.copy().values(), key=lambda slot: slot.taken_mono)[:MOST_CHECKOUTS]:
+    taken_until_mono = time.monotonic() - held_from_s
+    for slot in entry.out[:MOST_CHECKOUTS]:
+        if slot.taken_mono > taken_until_mono:
+            break
         raw = slot.raw
         if raw is not None:
             records.append(record_checkout(slot, raw, standing))
@@ -157,8 +168,8 @@ def _lost(slot: Slot) -> CheckoutRecord:
         taken=resolve(slot.raw or ()),
         held_s=slot.held_s,
         idle_s=slot.held_s,
-        holder=slot.thread,
-        in_task=slot.task is not None,
+        holder=slot.holder.name if slot.holder is not None else "",
+        in_task=slot.holder is not None and slot.holder.in_task,
         holder_alive=False,
         status="closed",
         lost=True,
@@ -166,11 +177,11 @@ def _lost(slot: Slot) -> CheckoutRecord:
     )
 
 
-def _connects(entry: PoolEntry, stats: dict[str, int]) -> ConnectRecord:
+def _connects(entry: PoolEntry) -> ConnectRecord:
     if not isinstance(entry.connects, Connects):
         return ConnectRecord()
     host = entry.target.host
-    return entry.connects.record(stats, over_tcp=host is not None and not host.startswith(("/", "@")))
+    return entry.connects.record(over_tcp=host is not None and not host.startswith(("/", "@")))
 
 
 def _exhaustion(entry: PoolEntry) -> Exhaustion | None:

@@ -7,7 +7,7 @@ import threading
 from types import CodeType, FrameType
 from typing import Any
 
-from poolwitness.ledger import Slot
+from poolwitness.entries import Slot, ThreadHolder
 from poolwitness.records import Stack
 from poolwitness.stacks import capture_from, resolve
 
@@ -32,14 +32,26 @@ class Standing:
 
     def of_slot(self, slot: Slot) -> tuple[bool, Stack | None]:
         """Whether the holder of a connection is still there, and where it stands."""
-        if slot.task is None:
-            if self.active.get(slot.holder) != slot.thread:
+        holder = slot.holder
+        if holder is None:
+            return True, None
+        if isinstance(holder, ThreadHolder):
+            if self.active.get(holder.ident) != holder.name:
                 return False, None
-            return True, self.of_thread(slot.holder)
-        task = slot.task()
+            return True, self.of_thread(holder.ident)
+        task = holder.task()
         if task is None or task.done():
             return False, None
-        return True, of_task(task)
+        # The task that runs now awaits nothing: it stands where this thread does.
+        return True, self.of_thread(threading.get_ident()) if task is _running_task() else of_task(task)
+
+
+def _running_task() -> Any:
+    asyncio = sys.modules.get("asyncio")
+    try:
+        return asyncio.current_task() if asyncio is not None else None
+    except RuntimeError:  # no running loop
+        return None
 
 
 def of_task(task: Any) -> Stack | None:

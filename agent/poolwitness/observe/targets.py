@@ -39,7 +39,7 @@ def _read(conninfo: Any, kwargs: Any) -> Target:
         return Target()
     if isinstance(kwargs, Mapping):
         params.update({key: kwargs[key] for key in ("host", "port", "dbname", "user") if key in kwargs})
-    if any("@" in str(params.get(key, "")) for key in ("host", "port", "dbname")):
+    if any("@" in str(params.get(key) or "")[1:] for key in ("host", "port", "dbname")):
         # A URI whose password has an unescaped / or @ in it: libpq reads the rest of the password as one of these.
         return Target()
     return Target(

@@ -58,8 +58,8 @@ class WorkerWatch:
         async def run(*args: Any, **kwargs: Any) -> Any:
             try:
                 return await original(*args, **kwargs)
-            except asyncio.CancelledError:
-                # asyncio.run cancels what is left when its main task ends: no death of its own.
+            except (asyncio.CancelledError, GeneratorExit):
+                # asyncio.run cancels what is left when its main task ends, the garbage collector what it finds.
                 raise
             except BaseException as error:
                 if self.part.enabled:

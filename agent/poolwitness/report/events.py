@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from poolwitness.diagnose.findings import Finding, named, place, plural
 from poolwitness.records import CheckoutRecord, Frame, PoolRecord, Snapshot, Stack
+from poolwitness.report.figures import Figures, pool_figures
 from poolwitness.report.limits import RateLimit
 from poolwitness.report.note import holder_row
 
@@ -86,6 +87,7 @@ def pool_opened(pool: PoolRecord) -> Event:
     """``poolwitness.pool.opened``."""
     return {
         "level": "info",
+        "timestamp": pool.opened_at,
         "message": f"{named(pool)} opened, made at {place(pool.made.origin)}",
         **pool_fields(pool),
         **code_fields(pool.made),
@@ -108,7 +110,7 @@ def pool_closed(pool: PoolRecord) -> Event:
         event["poolwitness.pool.close_s"] = round(pool.close_s, 6)
     if closed is not None:
         event["poolwitness.pool.closed_at"] = closed.place
-    event.update({f"poolwitness.stats.{key}": value for key, value in pool.stats.items()})
+    event.update(pool_figures(pool))
     return event
 
 
@@ -171,7 +173,7 @@ def resolved(found: Finding, held_s: float) -> Event:
     return event
 
 
-def verdict(teller: Tally, totals: Mapping[str, int], snapshot: Snapshot, hook: str) -> Event:
+def verdict(teller: Tally, totals: Mapping[str, int], figures: Figures, snapshot: Snapshot, hook: str) -> Event:
     """``poolwitness.verdict``: once, at exit, with the figures of all pools together."""
     counts = dict(teller.counts)
     found = sum(counts.values())
@@ -194,6 +196,7 @@ def verdict(teller: Tally, totals: Mapping[str, int], snapshot: Snapshot, hook: 
         "poolwitness.ignored": len(teller.ignored),
         "poolwitness.suppressed": teller.limit.suppressed,
         "poolwitness.records_dropped": snapshot.dropped_records,
+        **figures.fields(),
     }
     event.update({f"poolwitness.found.{code}": count for code, count in sorted(counts.items())})
     return event

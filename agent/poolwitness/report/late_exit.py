@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 
 from poolwitness.diagnose.findings import Finding
 from poolwitness.diagnose.lifecycle import exit_delayed
@@ -11,6 +13,12 @@ from poolwitness.report import events, late
 from poolwitness.report.pipeline import Pipeline
 from poolwitness.report.redact import clean
 from poolwitness.report.sinks import FdSink, stderr_sink
+
+# Stand in for the name and the number of a pool; no program has them.
+_NAME = "@@@name@@@"
+_ID = 987654321987654
+# What JSON, repr() and a terminal all leave as it is.
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_. :-]{1,60}")
 
 
 class LateExit:
@@ -26,6 +34,7 @@ class LateExit:
         self.pipeline = pipeline
         self.python = python
         self.totals = late.LateTotals()
+        self._shapes: dict[object, tuple[list[late.Template], list[late.Template]]] = {}
         self.sinks = pipeline.fd_sinks()
         if not self.sinks and pipeline.sinks:
             from poolwitness.report.lines import render_json
@@ -38,11 +47,23 @@ class LateExit:
         return exit_delayed(pool, self.python, late.DELAY, "")
 
     def notice(self, pool: PoolRecord) -> Callable[[float, str | None], None]:
-        """What the pool's finalizer calls."""
-        raised = exit_delayed(pool, self.python, late.DELAY, late.KIND)
-        return late.notice(
-            self._templates(self.finding(pool), False), self._templates(raised, True), self.totals, self.pipeline.seq
+        """What the pool's finalizer calls; pools of one line share what was rendered for the first."""
+        if not _PLAIN_NAME.fullmatch(pool.name):
+            return late.notice(*self._both(pool), self.totals, self.pipeline.seq)
+        key = (pool.made, pool.cls, pool.target, pool.made_in, pool.min_size, pool.max_size)
+        shapes = self._shapes.get(key)
+        if shapes is None:
+            shapes = self._shapes[key] = self._both(replace(pool, name=_NAME, id=_ID))
+        name, number = pool.name.encode(), str(pool.id).encode()
+        delayed, raised = (
+            [(sink, shape.replace(_NAME.encode(), name).replace(str(_ID).encode(), number)) for sink, shape in each]
+            for each in shapes
         )
+        return late.notice(delayed, raised, self.totals, self.pipeline.seq)
+
+    def _both(self, pool: PoolRecord) -> tuple[list[late.Template], list[late.Template]]:
+        raised = exit_delayed(pool, self.python, late.DELAY, late.KIND)
+        return self._templates(self.finding(pool), False), self._templates(raised, True)
 
     def _templates(self, finding: Finding, raised: bool) -> list[late.Template]:
         event = events.finding(finding)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from poolwitness.diagnose.capacity import error_text, remedies, worst_first
+import time
+from collections import Counter
+
+from poolwitness.diagnose.capacity import error_text, out_of, remedies, worst_first
 from poolwitness.diagnose.connections import holder_of
 from poolwitness.diagnose.findings import place, plural
 from poolwitness.records import CheckoutRecord, PoolRecord
@@ -20,7 +23,7 @@ def note_of(pool: PoolRecord) -> str:
     holders = worst_first(pool)
     waiting = pool.stats.get("requests_waiting", 0)
     name = pool.name if len(pool.name) <= 60 else pool.name[:57] + "..."
-    head = f"poolwitness: pool {name!r} (made at {place(pool.made.origin)}) has {len(holders)} of {plural(size, 'connection')} out"
+    head = f"poolwitness: pool {name!r} (made at {place(pool.made.origin)}) has {out_of(len(holders), size)} out"
     if waiting:
         head += f", {plural(waiting, 'request')} waiting"
     if pool.lost:
@@ -29,15 +32,17 @@ def note_of(pool: PoolRecord) -> str:
     lines += [f"  {row}" for row in holder_rows(holders)]
     if len(holders) > MOST_HOLDERS:
         lines.append(f"  … and {len(holders) - MOST_HOLDERS} more")
-    for gone in pool.lost[:3]:
+    lost = Counter(f"taken at {place(gone.taken.origin)} by {holder_of(gone)}" for gone in pool.lost)
+    for where, count in lost.most_common(3):
         lines.append(
-            f"  lost: taken at {place(gone.taken.origin)} by {holder_of(gone)}, garbage-collected without being returned"
+            f"  lost{f' {count} times' if count > 1 else ''}: {where}, garbage-collected without being returned"
         )
     if not holders and not pool.lost:
         lines.append("  nobody holds a connection.")
-    for error in pool.connects.errors[:3]:
+    for error in sorted(pool.connects.errors, key=lambda error: -error.last_at)[:3]:
         state = "connecting fails" if pool.connects.failing else "connecting failed before"
-        lines.append(f"  {state} ({plural(error.count, 'time')}): {error_text(error)}")
+        age_s = max(0.0, time.time() - error.last_at)
+        lines.append(f"  {state} ({plural(error.count, 'time')}, last {age_s:.1f} s ago): {error_text(error)}")
     lines.append("What to do, likeliest first:")
     lines += [f"  {number}. {remedy}" for number, remedy in enumerate(remedies(pool), start=1)]
     return "\n".join(lines)

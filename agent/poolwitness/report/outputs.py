@@ -1,4 +1,4 @@
-"""Open the sinks that the settings name; one that cannot be opened is told on stderr and the others go on."""
+"""Open the sinks that the settings name; one that cannot be opened is told and the others go on."""
 
 from __future__ import annotations
 
@@ -10,8 +10,13 @@ from poolwitness.report.lines import render_json
 from poolwitness.report.sinks import FdSink, LoggingSink, Render, Sink, StructlogSink, file_sink, stderr_sink
 
 
-def open_sinks(config: Config) -> list[Sink]:
-    """The sinks of ``POOLWITNESS_OUTPUT``, in its order."""
+def open_sinks(config: Config, problems: list[str]) -> list[Sink]:
+    """The sinks of ``POOLWITNESS_OUTPUT``, in its order.
+
+    Args:
+        config: the settings.
+        problems: gets a sentence on what could not be opened; stderr stands in for it.
+    """
     sinks: list[Sink] = []
     unopened: list[str] = []
     for output in config.outputs:
@@ -34,22 +39,13 @@ def open_sinks(config: Config) -> list[Sink]:
         except (OSError, ValueError):
             unopened.append("the files of run --check")
     if unopened:
-        _fall_back(sinks, unopened, config)
+        problems.append(f"cannot write to {', '.join(unopened)}; check the path and its permissions")
+        # The reports are worth more on stderr than nowhere.
+        if not any(isinstance(sink, FdSink) for sink in sinks):
+            found = stderr_sink(lambda terminal: _renderer(config.format, terminal))
+            if found is not None:
+                sinks.append(found)
     return sinks
-
-
-def _fall_back(sinks: list[Sink], unopened: list[str], config: Config) -> None:
-    # What was asked for cannot be had: the reports are worth more on stderr than nowhere.
-    if not any(isinstance(sink, FdSink) for sink in sinks):
-        found = stderr_sink(lambda terminal: _renderer(config.format, terminal))
-        if found is not None:
-            sinks.append(found)
-    try:
-        os.write(
-            2, f"poolwitness: cannot write to {', '.join(unopened)}; check the path and its permissions\n".encode()
-        )
-    except OSError:
-        pass
 
 
 def _renderer(format_: str, terminal: bool) -> Render:

@@ -12,10 +12,9 @@ from typing import Any
 
 import structlog
 
+from poolwitness import SCHEMA_VERSION
 from poolwitness.report.redact import clean
 from poolwitness.report.sinks import FdSink, Reentrance, Sink
-
-SCHEMA_VERSION = "1.0"
 
 
 class Pipeline:
@@ -66,6 +65,11 @@ class Pipeline:
         """The sinks that can be written to when nothing else works any more."""
         return [sink for sink in self.sinks if isinstance(sink, FdSink)]
 
+    def close(self) -> None:
+        """Give the descriptors back."""
+        for sink in self.fd_sinks():
+            sink.close()
+
     def after_fork(self) -> None:
         """A new run in a forked child."""
         self.run_id = new_run_id()
@@ -76,7 +80,7 @@ class Pipeline:
         """The fields that every event has, in front of its own; the next number where none is given."""
         level = event.pop("level", "info")
         return {
-            "timestamp": timestamp(time.time()),
+            "timestamp": timestamp(event.pop("timestamp", None) or time.time()),
             "level": level,
             "event": name,
             "message": event.pop("message", ""),
@@ -93,7 +97,10 @@ class Pipeline:
 
 
 def _clean_values(_logger: Any, _method: str, event: Any) -> Any:
-    return clean(event)
+    cleaned = clean(event)
+    if not isinstance(cleaned, dict):
+        raise TypeError("an event that cannot be cleaned is not written")
+    return cleaned
 
 
 def _keep_as_dict(_logger: Any, _method: str, event: Any) -> Any:

@@ -32,7 +32,7 @@ def describe_error(pool: Any, error: BaseException) -> str:
         text = str.__str__(str(error))
     except Exception:  # noqa: BLE001 - a __str__, a mapping or a property of the application's own
         return ""
-    return clean_text(scrub(text, secrets), LONGEST_ERROR) if secrets is not None else ""
+    return clean_text(" ".join(scrub(text, secrets).split()), LONGEST_ERROR) if secrets is not None else ""
 
 
 def _secrets_of(conninfo: str, kwargs: Any) -> list[str] | None:
@@ -45,14 +45,25 @@ def _secrets_of(conninfo: str, kwargs: Any) -> list[str] | None:
         except Exception:  # noqa: BLE001 - libpq's message quotes the string
             return None
         secrets += [str(params[key]) for key in _SECRET_KEYS if params.get(key)]
+        if _is_misread(params):
+            return None
     if isinstance(kwargs, Mapping):
         secrets += [str(kwargs[key]) for key in _SECRET_KEYS if kwargs.get(key)]
-        for key in ("dbname", "host"):
-            value = kwargs.get(key)
-            if isinstance(value, str) and ("://" in value or "=" in value):
-                secrets.append(value)
+        inner = str(kwargs.get("dbname") or "")
+        if "://" in inner or "=" in inner:  # libpq takes a whole conninfo there
+            known = _secrets_of(inner, None)
+            if known is None:
+                return None
+            secrets += [inner, *known]
+        elif _is_misread(kwargs):
+            return None
     found = {secret for secret in secrets if secret and secret != MASK}
     return sorted({spelled for secret in found for spelled in _spellings(secret)}, key=len, reverse=True)
+
+
+def _is_misread(params: Mapping[str, Any]) -> bool:
+    # A URI whose password has an unescaped / or @ in it: libpq reads the rest of the password as one of these.
+    return any("@" in str(params.get(key) or "")[1:] for key in ("host", "port", "dbname"))
 
 
 def _spellings(secret: str) -> tuple[str, ...]:

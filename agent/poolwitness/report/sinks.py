@@ -12,6 +12,7 @@ import select
 import stat
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -51,6 +52,13 @@ class FdSink:
             data = data[written:]
         return True
 
+    def close(self) -> None:
+        """Give the descriptor back; one that was not opened here, or means another file by now, is left alone."""
+        if self.fd > 2 and self.identity is not None and _identity(self.fd) == self.identity:
+            with contextlib.suppress(OSError):
+                os.close(self.fd)
+        self.fd, self.identity = 2, None
+
     def _found_again(self) -> bool:
         # A daemon that closes every descriptor it does not know has closed our copy of stderr too.
         if self.name != "stderr" or self.fd == 2 or not _is_stderr(2):
@@ -59,19 +67,29 @@ class FdSink:
         return self.identity is not None
 
 
+# Those that hold a copy of stderr, and whether the hook is there that gives the copies back in a child.
+_copies: weakref.WeakSet[FdSink] = weakref.WeakSet()
+_registered: list[bool] = []
+
+
 def stderr_sink(render: Callable[[bool], Render]) -> FdSink | None:
     """The process's stderr through a descriptor of our own, since ``sys.stderr`` may be gone at exit.
 
     Args:
         render: gives the renderer, told whether the descriptor is a terminal.
     """
-    try:
-        if not _is_stderr(2):
-            return None
-        fd = os.dup(2)
-    except OSError:  # closed
+    if not _is_stderr(2):
         return None
-    return FdSink("stderr", fd, render(os.isatty(fd)))
+    try:
+        fd = os.dup(2)
+    except OSError:  # no descriptor left
+        fd = 2
+    sink = FdSink("stderr", fd, render(os.isatty(fd)))
+    _copies.add(sink)
+    if not _registered and hasattr(os, "register_at_fork"):
+        _registered.append(True)
+        os.register_at_fork(after_in_child=_follow_all_in_child)
+    return sink
 
 
 def follow_in_child(sink: FdSink) -> None:
@@ -79,13 +97,17 @@ def follow_in_child(sink: FdSink) -> None:
 
     A daemon that has closed its standard descriptors must not keep its parent's pipe open through ours.
     """
-    if sink.name != "stderr" or sink.fd == 2:
+    if sink.name != "stderr":
         return
-    if _identity(sink.fd) == sink.identity:
-        with contextlib.suppress(OSError):
-            os.close(sink.fd)
-    sink.fd = 2
+    sink.close()
     sink.identity = _identity(2)
+
+
+def _follow_all_in_child() -> None:
+    # At once: a child that never uses a pool would hold the copies for as long as it lives.
+    for sink in list(_copies):
+        with contextlib.suppress(Exception):
+            follow_in_child(sink)
 
 
 def file_sink(path: str, render: Render) -> FdSink:

@@ -1,0 +1,165 @@
+"""``poolwitness dump PID``: the living state of a process, which goes on as before."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import poolwitness
+from poolwitness.cli import UsageError, say
+from poolwitness.cli.dumping import Unanswered, blocked, channel, heap, remote, target, text
+from poolwitness.config import Config
+
+PATIENCE_S = 3.0
+LARGEST_PID = 2**31 - 1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The process, the format, and how long to wait."""
+    parser.add_argument("pid", metavar="PID", help="the number of a running Python process")
+    parser.add_argument(
+        "--format", choices=("console", "json"), default="console", help="console for people, json for programs"
+    )
+    parser.add_argument(
+        "--timeout", metavar="S", default=str(PATIENCE_S), help="seconds to wait for an answer (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--wake",
+        metavar="SIGNAL",
+        default="",
+        help="where there is no agent: send a signal that the program handles, so that a blocked main thread answers",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the document; 1 where the process cannot be asked or does not answer."""
+    pid, timeout_s = _pid(args.pid), _seconds(args.timeout)
+    try:
+        living = ask(pid, timeout_s, args.wake.upper())
+    except Unanswered as sentence:
+        say(str(sentence))
+        return 1
+    if args.format == "json":
+        print(json.dumps(living, indent=2))
+    else:
+        sys.stdout.write(text.text_of(living))
+    return 0
+
+
+def ask(pid: int, timeout_s: float, wake: str = "") -> dict[str, Any]:
+    """The living state of a process.
+
+    Args:
+        pid: its number.
+        timeout_s: seconds for everything together.
+        wake: a signal for a process without an agent whose main thread is blocked; empty for none.
+
+    Returns:
+        The document, as `poolwitness.report.living.document` describes it.
+
+    Raises:
+        Unanswered: with one sentence on why, and what to do.
+    """
+    started_mono = time.monotonic()
+    asked = target.look_at(pid)
+    can_reach = remote.possible(asked)
+    listens = False
+    try:
+        patience_s = timeout_s / 2 if can_reach else timeout_s
+        return _document(channel.ask(pid, asked.uid, started_mono + patience_s), pid)
+    except channel.NoAnswer:
+        listens = True
+    except channel.NobodyThere:
+        if asked.elsewhere:
+            raise Unanswered(_is_elsewhere(pid)) from None
+    if not can_reach or asked.elsewhere:
+        raise Unanswered(_cannot_reach(asked, listens, timeout_s))
+    try:
+        return _document(remote.ask(asked, started_mono + timeout_s, wake), pid)
+    except TimeoutError:
+        raise Unanswered(_blocked(asked, listens, timeout_s)) from None
+
+
+def _document(answer: bytes, pid: int) -> dict[str, Any]:
+    try:
+        found = json.loads(answer)
+        if "poolwitness.heap" in found:
+            return heap.document_of(found, Config.from_environ(os.environ))
+        if found["poolwitness.dump"] == 1:
+            return dict(found)
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
+        pass
+    raise Unanswered(
+        f"process {pid} answered in a way that poolwitness {poolwitness.__version__} does not understand; "
+        f"run the release that is installed there."
+    )
+
+
+def _is_elsewhere(pid: int) -> str:
+    return (
+        f"no agent answers in process {pid}, and it sees other files and sockets than this command (in a container, "
+        f"or under systemd's PrivateTmp): run the command in there, for example with `docker exec` or "
+        f"`nsenter -a -t {pid}`, and with the pid that it has in there."
+    )
+
+
+def _cannot_reach(asked: target.Target, listens: bool, timeout_s: float) -> str:
+    pid = asked.pid
+    if listens:
+        return (
+            f"the agent of process {pid} did not answer within {timeout_s:g} s: its event loop, or every thread, is "
+            f"blocked; with POOLWITNESS_SIGNAL=SIGUSR2 in its environment it answers also then."
+        )
+    if asked.series is not None and asked.series >= (3, 14):
+        home = Path(poolwitness.__file__).resolve().parent.parent
+        return (
+            f"no agent answers in process {pid}, which runs {asked.python}; that Python can look into it: "
+            f"PYTHONPATH={home} {asked.program} -m poolwitness dump {pid}"
+        )
+    if asked.agent_wanted:
+        return (
+            f"the agent of process {pid} is switched on, but does not listen yet: it does as soon as a pool is opened "
+            f"(and not at POOLWITNESS_LEVEL=exit)."
+        )
+    return (
+        f"process {pid} runs {asked.python} without the agent, and only Python 3.14 and later can be looked into then; "
+        f"start it with POOLWITNESS=1, or with `poolwitness run -- ...`."
+    )
+
+
+def _blocked(asked: target.Target, listens: bool, timeout_s: float) -> str:
+    at = blocked.main_thread_at(asked)
+    told = f"the main thread of process {asked.pid} did not come to the request within {timeout_s:g} s"
+    told += f": it is blocked at {at}. " if at else ". "
+    handled = [name for name in asked.catches if name != "SIGINT"]
+    if listens:
+        return told + "With POOLWITNESS_SIGNAL=SIGUSR2 in its environment it answers also then."
+    if handled:
+        signals = ", ".join(handled)
+        told += f"A signal that it handles wakes it: add --wake with one of {signals}, if you know what it does there. "
+    return told + "With POOLWITNESS=1 in its environment it answers whatever its main thread is doing."
+
+
+def _pid(word: str) -> int:
+    try:
+        pid = int(word)
+    except ValueError:
+        pid = 0
+    if not 0 < pid <= LARGEST_PID:
+        raise UsageError(f"{word!r} is not a process id: give a number such as 4711, `ps` shows them.")
+    return pid
+
+
+def _seconds(word: str) -> float:
+    try:
+        seconds = float(word)
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds <= 3600:
+        raise UsageError(f"--timeout {word!r} is not a number of seconds over 0.")
+    return seconds

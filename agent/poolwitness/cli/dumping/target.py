@@ -1,0 +1,157 @@
+"""Which process is asked: whether it is there, whose it is, which Python it runs, and what can be told of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+from dataclasses import dataclass
+
+from poolwitness.cli.dumping import Unanswered
+
+_EXTENSION = re.compile(r"(?:libpython|/python|cpython-)3\.?(\d{1,2})(?:t|d|-|\.so|/|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A process as the operating system shows it; ``series`` is None where its Python could not be told."""
+
+    pid: int
+    uid: int
+    program: str = ""
+    series: tuple[int, int] | None = None
+    agent_wanted: bool = False
+    elsewhere: bool = False
+    catches: tuple[str, ...] = ()
+
+    @property
+    def python(self) -> str:
+        """``Python 3.14``."""
+        return f"Python {self.series[0]}.{self.series[1]}" if self.series else "Python"
+
+
+def look_at(pid: int) -> Target:
+    """Look at a process without touching it.
+
+    Args:
+        pid: its number.
+
+    Returns:
+        What could be seen; on other systems than Linux little more than the pid.
+
+    Raises:
+        Unanswered: there is no such process, it has ended, it is another user's, or it is no Python.
+    """
+    if sys.platform != "linux":
+        return _look_from_afar(pid)
+    status = _status(pid)
+    if status.get("Tgid", str(pid)) != str(pid):
+        raise Unanswered(f"{pid} is a thread of process {status['Tgid']}; run `poolwitness dump {status['Tgid']}`.")
+    if status.get("State", "").startswith(("Z", "X")):
+        raise Unanswered(f"process {pid} has ended and waits for its parent to notice; there is nothing left to ask.")
+    uid = int(status.get("Uid", "0").split()[0])
+    if os.geteuid() not in (0, uid):
+        raise Unanswered(
+            f"process {pid} belongs to {_name_of(uid)}; run the command as that user or as root: "
+            f"`sudo poolwitness dump {pid}`."
+        )
+    try:
+        exe = os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)")
+    except OSError:
+        # A kernel thread has none; that of a process with privileges is not shown.
+        exe = ""
+    series = _series(pid, exe)
+    name = status.get("Name", "?")
+    if series is None and exe and _maps(pid):
+        raise Unanswered(f"process {pid} ({name}) is not a Python process, or has only just been started.")
+    if not exe and uid == 0 and "VmSize" not in status:
+        raise Unanswered(f"process {pid} ({name}) is a thread of the kernel, not a Python process.")
+    environ = _read(f"/proc/{pid}/environ").split(b"\0")
+    return Target(
+        pid=pid,
+        uid=uid,
+        program=_interpreter(pid, exe),
+        series=series,
+        agent_wanted=any(entry.startswith(b"POOLWITNESS=") and entry != b"POOLWITNESS=0" for entry in environ),
+        elsewhere=_namespace(pid, "mnt") != _namespace("self", "mnt"),
+        catches=_caught(status.get("SigCgt", "0")),
+    )
+
+
+def _look_from_afar(pid: int) -> Target:
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        uid = process.uids().real if hasattr(process, "uids") else 0
+        return Target(pid, uid, series=_series_of(process.exe()))
+    except psutil.NoSuchProcess:
+        raise Unanswered(f"there is no process {pid}.") from None
+    except psutil.AccessDenied:
+        raise Unanswered(f"process {pid} belongs to another user; run the command as that user or as root.") from None
+
+
+def _status(pid: int) -> dict[str, str]:
+    text = _read(f"/proc/{pid}/status").decode("utf-8", "replace")
+    if not text:
+        raise Unanswered(f"there is no process {pid}.")
+    return {key: value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())}
+
+
+def _series(pid: int, exe: str) -> tuple[int, int] | None:
+    found = _series_of(exe)
+    if found is not None:
+        return found
+    # Embedded (uWSGI, frozen programs) or under a name without a number: see what it has loaded.
+    for line in _maps(pid).splitlines():
+        found = _series_of(line)
+        if found is not None:
+            return found
+    return None
+
+
+def _series_of(path: str) -> tuple[int, int] | None:
+    match = _EXTENSION.search(path)
+    return (3, int(match[1])) if match else None
+
+
+def _maps(pid: int) -> str:
+    return _read(f"/proc/{pid}/maps").decode("utf-8", "replace")
+
+
+def _interpreter(pid: int, exe: str) -> str:
+    """The path that starts this Python, an environment's where it runs in one."""
+    words = _read(f"/proc/{pid}/cmdline").decode("utf-8", "replace").split("\0")
+    if words[0].startswith("/") and os.path.realpath(words[0]) == exe:
+        return words[0]
+    return exe
+
+
+def _caught(mask: str) -> tuple[str, ...]:
+    bits = int(mask, 16)
+    return tuple(name.name for name in signal.Signals if bits >> (name - 1) & 1)
+
+
+def _namespace(pid: int | str, kind: str) -> str:
+    try:
+        return os.readlink(f"/proc/{pid}/ns/{kind}")
+    except OSError:
+        return ""
+
+
+def _name_of(uid: int) -> str:
+    try:
+        import pwd
+
+        return pwd.getpwuid(uid).pw_name
+    except (ImportError, KeyError):
+        return f"user {uid}"
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""

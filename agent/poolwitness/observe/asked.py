@@ -1,0 +1,69 @@
+"""The signal on which the living state is told: its handler only notes that it came and wakes a thread of ours."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+
+
+class SignalWatch:
+    """The handler of one signal; a handler of the program's own is never replaced.
+
+    Args:
+        name: such as ``SIGUSR2``; empty for none.
+        came: called in the handler: in the main thread, between any two lines of the program.
+    """
+
+    def __init__(self, name: str, came: Callable[[], None]) -> None:
+        self.name = name
+        self.came = came
+        self._why_not = ""
+
+        def handle(number: int, frame: FrameType | None) -> None:
+            try:
+                self.came()
+            except Exception:  # noqa: BLE001 - the main thread was in the middle of something of its own
+                pass
+
+        self._handler = handle
+
+    @property
+    def live(self) -> bool:
+        """Whether the signal would be heard now."""
+        return bool(self.name) and signal.getsignal(self._number()) is self._handler
+
+    def install(self) -> None:
+        """Take the signal, where nobody has it."""
+        if not self.name or self.live:
+            return
+        if signal.getsignal(self._number()) != signal.SIG_DFL:
+            self._why_not = "the program handles or ignores it itself, and is left to"
+        elif threading.current_thread() is not threading.main_thread():
+            self._why_not = "a handler can be set in the main thread only, and psycopg_pool was imported in another"
+        else:
+            try:
+                signal.signal(self._number(), self._handler)
+            except (OSError, ValueError):
+                self._why_not = "this system lets nobody handle it"
+
+    def uninstall(self) -> None:
+        """Give the signal back, unless the program has taken it meanwhile."""
+        self.came = _nothing
+        if self.live and threading.current_thread() is threading.main_thread():
+            signal.signal(self._number(), signal.SIG_DFL)
+
+    def problem(self) -> str:
+        """One sentence on why the signal is not heard; empty where it is, or where none was asked for."""
+        if not self.name or self.live:
+            return ""
+        why = self._why_not or "the program has set a handler of its own since"
+        return f"POOLWITNESS_SIGNAL={self.name} is not heard: {why}; `poolwitness dump PID` asks without a signal"
+
+    def _number(self) -> signal.Signals:
+        return signal.Signals[self.name]
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,58 @@
+"""Where the door of a process is: a name that both sides work out from the pid."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+
+Address = str | bytes
+
+
+def own_address() -> Address:
+    """Where this process answers."""
+    if sys.platform == "linux":
+        return _abstract(_pid_namespace("self"), os.getpid())
+    return path_of(os.getpid(), os.getuid() if hasattr(os, "getuid") else 0)
+
+
+def address_of(pid: int, uid: int) -> Address:
+    """Where another process would answer.
+
+    Args:
+        pid: of that process, as seen from here.
+        uid: of its user.
+    """
+    if sys.platform == "linux":
+        return _abstract(_pid_namespace(pid), _innermost_pid(pid))
+    return path_of(pid, uid)
+
+
+def path_of(pid: int, uid: int) -> str:
+    """The socket's file on systems without abstract names, in a folder that is its user's alone."""
+    return os.path.join(tempfile.gettempdir(), f"poolwitness-{uid}", f"{pid}.sock")
+
+
+def _abstract(namespace: str, pid: int) -> bytes:
+    # Containers that share a network share these names, and in each of them there is a process 1.
+    return f"\0poolwitness-{namespace}-{pid}".encode()
+
+
+def _pid_namespace(pid: int | str) -> str:
+    for name in (pid, "self"):
+        try:
+            return os.readlink(f"/proc/{name}/ns/pid").strip("pid:[]")
+        except OSError:
+            continue
+    return "0"
+
+
+def _innermost_pid(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status:
+            for line in status:
+                if line.startswith("NSpid:"):
+                    return int(line.split()[-1])
+    except (OSError, ValueError):
+        pass
+    return pid

@@ -1,0 +1,1 @@
+"""Measure the agent's budgets, each against a baseline in the same run: ``python -m benchmarks``."""

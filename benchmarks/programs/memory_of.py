@@ -1,0 +1,122 @@
+"""Counts the bytes that Python has allocated: one turn prints them for one thing.
+
+Arguments: a conninfo. Orders: ``pool`` prints bytes a live pool, ``checkout`` bytes a live checkout,
+``closed`` bytes that stay a pool closed, ``dropped`` bytes that stay a pool dropped open, ``rss`` the
+process's kilobytes.
+"""
+
+import gc
+import os
+import sys
+import threading
+import tracemalloc
+from collections.abc import Callable
+
+tracemalloc.start(1)
+
+from psycopg_pool import ConnectionPool, NullConnectionPool  # noqa: E402 - imports count too
+
+NOWHERE = "host=127.0.0.1 port=1 dbname=nowhere"
+LIVE_POOLS = 100
+LIVE_CHECKOUTS = 100
+FIRST_CLOSED = 1_000
+CLOSED = 5_000
+FIRST_DROPPED = 200
+DROPPED = 1_000
+kept: list[object] = []
+
+
+def traced() -> int:
+    """The bytes allocated now, garbage left out."""
+    for _ in range(3):
+        gc.collect()
+    return tracemalloc.get_traced_memory()[0]
+
+
+def live_pools() -> float:
+    """Open pools and keep them."""
+    for _ in range(5):
+        ConnectionPool(NOWHERE, min_size=0, max_size=4, open=True).close()
+    before = traced()
+    for _ in range(LIVE_POOLS):
+        kept.append(ConnectionPool(NOWHERE, min_size=0, max_size=4, open=True))
+    return (traced() - before) / LIVE_POOLS
+
+
+def live_checkouts() -> float:
+    """Take connections, each in a thread of its own, as requests do."""
+    pool = ConnectionPool(sys.argv[1], min_size=LIVE_CHECKOUTS + 1, open=True)
+    kept.append(pool)
+    pool.wait(60)
+    release = threading.Event()
+
+    def hold(taken: threading.Semaphore) -> None:
+        conn = pool.getconn()
+        taken.release()
+        release.wait()
+        pool.putconn(conn)
+
+    def start(count: int) -> list[threading.Thread]:
+        taken = threading.Semaphore(0)
+        threads = [threading.Thread(target=hold, args=(taken,)) for _ in range(count)]
+        for thread in threads:
+            thread.start()
+        for _ in threads:
+            taken.acquire()
+        return threads
+
+    threads = start(1)
+    before = traced()
+    threads += start(LIVE_CHECKOUTS)
+    after = traced()
+    release.set()
+    for thread in threads:
+        thread.join()
+    return (after - before) / LIVE_CHECKOUTS
+
+
+def closed_pools() -> float:
+    """Open and close pools; the first ones fill what is bounded."""
+    before = 0
+    for number in range(FIRST_CLOSED + CLOSED):
+        if number == FIRST_CLOSED:
+            before = traced()
+        NullConnectionPool(NOWHERE, max_size=1, num_workers=1, open=True).close()
+    return (traced() - before) / CLOSED
+
+
+def dropped_pools() -> float:
+    """Drop open pools: each is a finding."""
+    before = 0
+    for number in range(FIRST_DROPPED + DROPPED):
+        if number == FIRST_DROPPED:
+            before = traced()
+        NullConnectionPool(NOWHERE, max_size=1, num_workers=1, open=True)
+    ConnectionPool(NOWHERE, min_size=0, max_size=4, open=True).close()
+    return (traced() - before) / DROPPED
+
+
+def rss() -> float:
+    """Kilobytes that the process occupies."""
+    import psutil
+
+    return psutil.Process().memory_info().rss / 1024
+
+
+def main() -> None:
+    """Answer orders until there are no more."""
+    orders: dict[str, Callable[[], float]] = {
+        "pool": live_pools,
+        "checkout": live_checkouts,
+        "closed": closed_pools,
+        "dropped": dropped_pools,
+        "rss": rss,
+    }
+    for line in sys.stdin:
+        print(orders[line.strip()](), flush=True)
+    # The pools are still open: on Python 3.13 they would hold up the end.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

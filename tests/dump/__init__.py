@@ -1,0 +1,1 @@
+"""Processes to be asked for their living state, and the asking."""

@@ -1,0 +1,20 @@
+"""A pool before the fork, none in the child: who is asked there, and has no thread, answers all the same."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from psycopg_pool import ConnectionPool
+
+parents = ConnectionPool(os.environ["DSN"], open=True, min_size=0, max_size=1, num_workers=1, name="the parent's")
+if os.fork() == 0:
+    sys.stdout.write(f"READY {os.getpid()}\n")
+    sys.stdout.flush()
+    while os.read(0, 100) != b"go on\n":
+        pass
+    sys.stdout.write("ENDED\n")
+    sys.stdout.flush()
+    os._exit(0)
+time.sleep(600)

@@ -1,0 +1,1 @@
+"""Programs that run out of connections; what the agent says of them is in docs/exhaustion.md."""

@@ -1,0 +1,491 @@
+"""Every rule in three beats on hand-made snapshots: silent before the fault, loud during it, silent after."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from poolwitness.config import Config
+from poolwitness.diagnose.examine import RULE_FUNCTIONS, examine, is_ignored
+from poolwitness.diagnose.findings import RULES, Finding
+from poolwitness.diagnose.lifecycle import CROWD, exit_delayed, expected_exit_delay_s
+from poolwitness.diagnose.pages import page
+from poolwitness.records import (
+    ConnectError,
+    ConnectRecord,
+    Exhaustion,
+    Incident,
+    PoolRecord,
+    Snapshot,
+    Stack,
+    Target,
+    UseAfterClose,
+)
+from tests.snapshots import NOW, THREADS, async_pool, checkout, closed, pool, snapshot, stack, worker
+
+
+@dataclass(frozen=True)
+class Beats:
+    """Three moments of one program; ``line`` is the line to open first, ``says`` what the sentence must name."""
+
+    name: str
+    code: str
+    before: Snapshot
+    during: Snapshot
+    after: Snapshot
+    line: int
+    says: tuple[str, ...]
+    times: int = 1
+
+
+def _lost() -> PoolRecord:
+    return pool(lost=(checkout(lost=True, lost_from_open=True, status="closed"),))
+
+
+def _incident(kind: str) -> PoolRecord:
+    seen = Incident(kind, stack(30, function="handle"), stack(40, function="finish"), "thread 'Thread-1'", 0.5, 2)
+    return pool(incidents=(seen,))
+
+
+def _failing() -> PoolRecord:
+    error = ConnectError("OperationalError", "28P01", "password authentication failed", 3, NOW - 5, NOW)
+    return pool(connects=ConnectRecord(attempts=3, failures=3, failing=True, errors=(error,)))
+
+
+def _exhausted() -> PoolRecord:
+    episode = Exhaustion(1, "PoolTimeout", stack(50, function="ask"), 30.0, "Thread-9", 1, 30.0)
+    held = tuple(checkout(id=number, held_s=40.0 - number, status="idle in transaction") for number in range(1, 5))
+    return pool(exhaustion=episode, checkouts=held)
+
+
+def _crowd(size: int, each_its_line: bool = False) -> tuple[PoolRecord, ...]:
+    return tuple(pool(id=number, made=stack(10 + number * each_its_line)) for number in range(size))
+
+
+BEATS = [
+    Beats(
+        "never closed",
+        "PW001",
+        snapshot(pool()),
+        snapshot(pool(), moment="verdict"),
+        snapshot(closed(pool()), moment="verdict"),
+        10,
+        ("'shop'", "db.py:10", "never closed", "20 s", "4 threads", "expect"),
+    ),
+    Beats(
+        "an async pool never closed",
+        "PW001",
+        snapshot(async_pool()),
+        snapshot(async_pool(), moment="verdict"),
+        snapshot(closed(async_pool()), moment="verdict"),
+        10,
+        ("'shop'", "never closed"),
+    ),
+    Beats(
+        "dropped open",
+        "PW002",
+        snapshot(pool()),
+        snapshot(pool(state="dropped")),
+        snapshot(closed(pool())),
+        10,
+        ("'shop'", "db.py:10", "garbage-collected"),
+    ),
+    Beats(
+        "used after close",
+        "PW005",
+        snapshot(closed(pool())),
+        snapshot(replace(closed(pool()), use_after_close=UseAfterClose(stack(30, function="handle"), 2))),
+        snapshot(closed(pool(id=2))),
+        20,
+        ("'shop'", "db.py:20 in shut_down", "db.py:30 in handle", "PoolClosed"),
+    ),
+    Beats(
+        "async, opened in its constructor",
+        "PW006",
+        snapshot(async_pool(state="new", opened_at=None, opened=None)),
+        snapshot(async_pool(opened_in_constructor=True, open_explicit=True)),
+        snapshot(async_pool(opened_in_constructor=True, open_confirmed=True)),
+        10,
+        ("'shop'", "db.py:10", "constructor"),
+    ),
+    Beats(
+        "async, opened by default and used",
+        "PW006",
+        snapshot(async_pool(opened_in_constructor=True, stats={})),
+        snapshot(async_pool(opened_in_constructor=True, stats={"requests_num": 1})),
+        snapshot(async_pool(opened_in_constructor=True, open_confirmed=True, stats={"requests_num": 1})),
+        10,
+        ("'shop'", "constructor"),
+    ),
+    Beats(
+        "a crowd of one line",
+        "PW007",
+        snapshot(*_crowd(CROWD - 1)),
+        snapshot(*_crowd(CROWD)),
+        snapshot(*(closed(one) for one in _crowd(CROWD))),
+        10,
+        ("10 pools", "db.py:10", "40 connections"),
+    ),
+    Beats(
+        "a crowd of one database",
+        "PW007",
+        snapshot(*(replace(one, target=Target(dbname=f"shop{one.id}")) for one in _crowd(CROWD, each_its_line=True))),
+        snapshot(*_crowd(CROWD, each_its_line=True)),
+        snapshot(*_crowd(CROWD - 1, each_its_line=True)),
+        10,
+        ("10 pools", "same database", "10 lines"),
+    ),
+    Beats(
+        "a lost slot",
+        "PW101",
+        snapshot(pool(checkouts=(checkout(),))),
+        snapshot(_lost()),
+        snapshot(pool()),
+        30,
+        ("'shop'", "db.py:30 in handle", "3 of 4 slots"),
+    ),
+    Beats(
+        "out at the verdict",
+        "PW102",
+        snapshot(pool(checkouts=(checkout(),))),
+        snapshot(replace(closed(pool()), checkouts=(checkout(),)), moment="verdict"),
+        snapshot(closed(pool()), moment="verdict"),
+        30,
+        ("'shop'", "db.py:30 in handle", "never returned"),
+    ),
+    Beats(
+        "held by a thread that has ended",
+        "PW102",
+        snapshot(pool(checkouts=(checkout(held_s=29.0, holder_alive=False),))),
+        snapshot(pool(checkouts=(checkout(held_s=31.0, idle_s=31.0, holder_alive=False),))),
+        snapshot(pool()),
+        30,
+        ("'shop'", "has ended", "'Thread-1'"),
+    ),
+    Beats(
+        "out after its pool was closed",
+        "PW102",
+        snapshot(replace(closed(pool()), closed_at=NOW - 1, checkouts=(checkout(),))),
+        snapshot(replace(closed(pool()), closed_at=NOW - 9, checkouts=(checkout(),))),
+        snapshot(closed(pool())),
+        30,
+        ("'shop'", "9 s after its pool was closed"),
+    ),
+    Beats(
+        "held long",
+        "PW103",
+        snapshot(pool(checkouts=(checkout(held_s=29.0, idle_s=29.0),))),
+        snapshot(pool(checkouts=(checkout(held_s=31.0, idle_s=31.0, status="idle in transaction"),))),
+        snapshot(pool(checkouts=(checkout(held_s=31.0, idle_s=0.1),))),
+        30,
+        ("'shop'", "31.0 s", "idle in transaction", "'Thread-1'"),
+    ),
+    Beats(
+        "returned in a transaction",
+        "PW104",
+        snapshot(pool()),
+        snapshot(_incident("PW104")),
+        snapshot(pool(id=2)),
+        40,
+        ("'shop'", "db.py:30 in handle", "db.py:40 in finish", "rolled it back"),
+    ),
+    Beats(
+        "returned broken",
+        "PW105",
+        snapshot(pool()),
+        snapshot(_incident("PW105")),
+        snapshot(pool(id=2)),
+        30,
+        ("'shop'", "db.py:40 in finish", "closed, broken"),
+    ),
+    Beats(
+        "a second connection of one holder",
+        "PW106",
+        snapshot(pool()),
+        snapshot(_incident("PW106")),
+        snapshot(pool(id=2)),
+        40,
+        ("'shop'", "db.py:30 in handle", "'Thread-1'"),
+    ),
+    Beats(
+        "slots that nobody has",
+        "PW107",
+        snapshot(pool()),
+        snapshot(pool(unaccounted=2)),
+        snapshot(closed(pool(unaccounted=2))),
+        10,
+        ("'shop'", "4 connections", "2 of them"),
+    ),
+    Beats(
+        "exhausted",
+        "PW201",
+        snapshot(pool(checkouts=(checkout(),))),
+        snapshot(_exhausted()),
+        snapshot(pool()),
+        30,
+        ("'shop'", "db.py:50 in ask", "PoolTimeout", "4 of 4 connections", "39.0 s"),
+    ),
+    Beats(
+        "connecting fails",
+        "PW202",
+        snapshot(pool(connects=ConnectRecord(attempts=4))),
+        snapshot(_failing()),
+        snapshot(pool(connects=ConnectRecord(attempts=5, failures=3))),
+        10,
+        ("'shop'", "28P01", "password authentication failed"),
+    ),
+    Beats(
+        "connecting is slow",
+        "PW203",
+        snapshot(pool(connects=ConnectRecord(attempts=4, connect_s=0.9))),
+        snapshot(pool(connects=ConnectRecord(attempts=4, connect_s=2.5))),
+        snapshot(pool(connects=ConnectRecord(attempts=9, connect_s=0.3))),
+        10,
+        ("'shop'", "2.5 s"),
+    ),
+    Beats(
+        "adapters outside configure",
+        "PW204",
+        snapshot(pool()),
+        snapshot(pool(adapters=((stack(60, function="handle"), 20),))),
+        snapshot(pool()),
+        60,
+        ("'shop'", "db.py:60 in handle", "20 times"),
+    ),
+    Beats(
+        "a worker died of an exception",
+        "PW301",
+        snapshot(pool()),
+        snapshot(pool(workers=(worker(error_type="Empty"), *THREADS[1:]))),
+        snapshot(closed(pool(workers=(worker(error_type="Empty"), *THREADS[1:])))),
+        10,
+        ("'shop'", "'shop-worker-0'", "Empty", "2 workers of 3"),
+    ),
+    Beats(
+        "all threads died unseen",
+        "PW301",
+        snapshot(pool(workers=())),
+        snapshot(pool(workers=tuple(replace(thread, alive=False) for thread in THREADS))),
+        snapshot(closed(pool(workers=tuple(replace(thread, alive=False) for thread in THREADS)))),
+        10,
+        ("'shop'", "without an exception"),
+        times=4,
+    ),
+    Beats(
+        "a pool as old as the fault of its release",
+        "PW501",
+        snapshot(pool(), psycopg_pool=(3, 3, 2)),
+        snapshot(pool(opened_at=NOW - 4000), psycopg_pool=(3, 3, 2)),
+        snapshot(pool(opened_at=NOW - 4000), psycopg_pool=(3, 3, 3)),
+        10,
+        ("'shop'", "psycopg_pool 3.3.2", "psycopg issue 1419"),
+    ),
+    Beats(
+        "opened by two threads",
+        "PW501",
+        snapshot(pool(opened_by_threads=1), psycopg_pool=(3, 3, 0)),
+        snapshot(pool(opened_by_threads=2), psycopg_pool=(3, 3, 0)),
+        snapshot(pool(opened_by_threads=2), psycopg_pool=(3, 3, 1)),
+        10,
+        ("'shop'", "psycopg_pool 3.3.0", "psycopg issue 1300"),
+    ),
+    Beats(
+        "an async pool that checks",
+        "PW501",
+        snapshot(async_pool(), psycopg_pool=(3, 2, 7)),
+        snapshot(async_pool(has_check=True), psycopg_pool=(3, 2, 7)),
+        snapshot(async_pool(has_check=True), psycopg_pool=(3, 2, 8)),
+        10,
+        ("'shop'", "psycopg_pool 3.2.7"),
+    ),
+]
+# Measured where no snapshot can be taken any more: `exit_delayed` alone tells it.
+MEASURED = {"PW003"}
+
+
+def found(taken: Snapshot, *ignore: str) -> list[Finding]:
+    """What all the rules say."""
+    return examine(taken, Config(ignore=ignore))[0]
+
+
+def only(beats: Beats) -> Finding:
+    """The first finding of the loud beat."""
+    return found(beats.during)[0]
+
+
+@pytest.mark.parametrize("beats", BEATS, ids=lambda beats: f"{beats.code} {beats.name}")
+def test_silent_loud_silent(beats: Beats) -> None:
+    assert found(beats.before) == []
+    loud = found(beats.during)
+    assert [finding.rule.code for finding in loud] == [beats.code] * beats.times
+    assert found(beats.after) == []
+    finding = loud[0]
+    assert finding.at is not None
+    assert finding.at.line == beats.line
+    for words in beats.says:
+        assert words in finding.message, f"{words!r} is not in {finding.message!r}"
+    assert "\n" not in finding.message + finding.fix
+    assert finding.fix
+
+
+def test_every_rule_has_its_beats_and_its_page() -> None:
+    assert {beats.code for beats in BEATS} | MEASURED == set(RULES)
+    for code, rule in RULES.items():
+        assert rule.name in page(code).splitlines()[0]
+
+
+@pytest.mark.parametrize("beats", BEATS, ids=lambda beats: f"{beats.code} {beats.name}")
+def test_what_a_parent_did_is_not_told_by_its_child(beats: Beats) -> None:
+    inherited = replace(beats.during, pools=tuple(replace(one, inherited=True) for one in beats.during.pools))
+    assert found(inherited) == []
+
+
+def test_no_pool_no_finding() -> None:
+    for moment in ("event", "sweep", "verdict"):
+        assert found(snapshot(moment=moment, psycopg_pool=(3, 2, 0))) == []
+
+
+def test_rules_neither_change_nor_remember() -> None:
+    for beats in BEATS:
+        assert found(beats.during) == found(beats.during)
+        for rule in RULE_FUNCTIONS:
+            assert list(rule(beats.during)) == list(rule(beats.during))
+
+
+def test_keys_tell_faults_apart() -> None:
+    two = snapshot(pool(id=1), pool(id=2), moment="verdict")
+    assert len({finding.key for finding in found(two)}) == 2
+    dead = snapshot(pool(workers=(worker("a", alive=False), worker("b", alive=False))))
+    assert len({finding.key for finding in found(dead)}) == 2
+
+
+@pytest.mark.parametrize(
+    ("python", "expected_s", "words"),
+    [((3, 12, 1), 0.0, "dropped"), ((3, 13, 0), 20.0, "about 20 s"), ((3, 14, 0), 0.0, "PythonFinalizationError")],
+)
+def test_an_expected_delay_is_called_an_expectation(
+    python: tuple[int, int, int], expected_s: float, words: str
+) -> None:
+    (finding,) = found(snapshot(pool(), moment="verdict", python=python))
+    assert finding.extra["poolwitness.expected_exit_delay_s"] == expected_s
+    assert words in finding.message
+    assert ("expectation" in finding.message) == (python >= (3, 13))
+
+
+def test_only_live_threads_delay_an_exit() -> None:
+    half = pool(workers=(worker("a"), worker("b", alive=False)))
+    assert expected_exit_delay_s(half, snapshot(python=(3, 13, 0)).process) == 5.0
+    assert expected_exit_delay_s(async_pool(workers=(worker("a"),)), snapshot(python=(3, 13, 0)).process) == 0.0
+
+
+def test_a_measured_delay_is_called_measured() -> None:
+    delayed = exit_delayed(pool(), (3, 13, 0), "10.0", "")
+    assert "10.0 s (measured)" in delayed.message
+    assert delayed.severity == "error"
+    raised = exit_delayed(pool(), (3, 14, 0), "0.0", "PythonFinalizationError")
+    assert "raised PythonFinalizationError" in raised.message
+    assert raised.severity == "warning"
+    assert delayed.extra["poolwitness.related"] == ["PW001"]
+
+
+@pytest.mark.parametrize("exception", ["", "PythonFinalizationError"])
+def test_a_pool_of_an_unknown_line_is_still_told(exception: str) -> None:
+    nowhere = pool(made=Stack((), None))
+    assert "an unknown line" in exit_delayed(nowhere, (3, 14, 0), "0", exception).message
+    (finding,) = found(snapshot(nowhere, moment="verdict"))
+    assert "an unknown line" in finding.message
+    assert re.fullmatch("[0-9a-f]{16}", finding.fingerprint)
+
+
+def test_a_pools_name_is_shown_as_a_literal_and_cut() -> None:
+    (finding,) = found(snapshot(pool(name="a\nb" + "x" * 1_000_000), moment="verdict"))
+    assert "\n" not in finding.message
+    assert len(finding.message) < 1000
+
+
+FAULT = only(BEATS[0])
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "PW001",
+        "pw001",
+        "pool-never-closed",
+        "PW001:*",
+        "PW001:*/db.py",
+        "PW001:/srv/shop/*",
+        "pw001:/srv/shop/db.py",
+        FAULT.fingerprint,
+        FAULT.fingerprint.upper(),
+    ],
+)
+def test_a_pattern_that_names_a_finding_silences_it(pattern: str) -> None:
+    assert is_ignored(FAULT, ("PW999", pattern))
+    kept, ignored = examine(BEATS[0].during, Config(ignore=(pattern,)))
+    assert (kept, [finding.key for finding in ignored]) == ([], [FAULT.key])
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "PW002",
+        "PW00",
+        "PW001:*/app.py",
+        "PW001:",
+        "PW002:*",
+        "PW*",
+        "shop",
+        "never-closed",
+        FAULT.fingerprint[:15],
+        ":",
+        "*",
+    ],
+)
+def test_a_pattern_that_names_another_silences_nothing(pattern: str) -> None:
+    assert not is_ignored(FAULT, (pattern,))
+
+
+def test_a_relative_path_may_be_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    here = os.getcwd()
+    (finding,) = found(snapshot(pool(made=stack(10, f"{here}/app/db.py")), moment="verdict"))
+    assert "made at app/db.py:10" in finding.message
+    assert is_ignored(finding, ("PW001:app/*",))
+    assert is_ignored(finding, (f"PW001:{here}/app/*",))
+
+
+def test_a_finding_without_a_line_is_ignored_by_its_rule_only() -> None:
+    (finding,) = found(snapshot(pool(made=Stack((), None)), moment="verdict"))
+    assert is_ignored(finding, ("PW001",))
+    assert not is_ignored(finding, ("PW001:*",))
+
+
+def fingerprint_of(made: Stack, **fields: Any) -> str:
+    """The fingerprint of PW001 for a pool made there."""
+    (finding,) = found(snapshot(pool(made=made, **fields), moment="verdict"))
+    return finding.fingerprint
+
+
+def test_a_fingerprint_survives_a_deployment() -> None:
+    first = fingerprint_of(stack(10))
+    assert re.fullmatch("[0-9a-f]{16}", first)
+    assert fingerprint_of(stack(99)) == first, "a line number"
+    assert fingerprint_of(stack(10, "/releases/7/shop/db.py", folder="/releases/7/shop")) == first, "a folder"
+    assert fingerprint_of(stack(10), id=7, name="other", pid=9, target=Target()) == first, "another process"
+    library = stack(10)
+    deeper = Stack((library.frames[0], replace(library.frames[1], line=8), *library.frames[1:]), library.origin)
+    assert fingerprint_of(deeper) == first, "a library's frames"
+
+
+def test_a_fingerprint_tells_faults_apart() -> None:
+    first = fingerprint_of(stack(10))
+    assert fingerprint_of(stack(10, function="other")) != first, "a function"
+    assert fingerprint_of(stack(10, "/srv/shop/other.py")) != first, "a file"
+    assert fingerprint_of(stack(10), cls="shop.Pool") != first, "a class"
+    assert found(snapshot(pool(state="dropped")))[0].fingerprint != first, "a rule"
