@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 
 import pytest
@@ -25,7 +24,6 @@ BOUNDARIES = {
     "poolwitness.observe.activity:ActivityWatch._note": "contained whole, on the way of every query",
     "poolwitness.observe.checkouts:CheckoutWatch._leave": "contained whole, on the way of every checkout",
     "poolwitness.observe.checkouts:CheckoutWatch._came_back": "contained whole",
-    "poolwitness.asking:Asking._report_signals": "a thread's function, contained whole",
 }
 
 
@@ -92,15 +90,13 @@ def test_most_functions_are_reached(reached: dict[str, str]) -> None:
     assert len(unreached) < len(known) / 5, unreached
 
 
-@pytest.mark.parametrize(
-    "one_in", [pytest.param(1, marks=[pytest.mark.slow, pytest.mark.timeout(1800)]), 8], ids=["all", "some"]
-)
+@pytest.mark.timeout(1800)
 def test_any_one_function_may_raise(
-    one_in: int, undisturbed: dict[str, Injected], reached: dict[str, str], zygotes: Zygotes
+    undisturbed: dict[str, Injected], reached: dict[str, str], zygotes: Zygotes
 ) -> None:
     noticed = []
     silent = []
-    chosen = [name for name in ALL if name not in BOUNDARIES and zlib.crc32(name.encode()) % one_in == 0]
+    chosen = [name for name in ALL if name not in BOUNDARIES]
     for variant in VARIANTS:
         targets = [name for name in chosen if reached.get(name) == variant]
         for injected in zygotes.run_all(variant, targets):

@@ -219,16 +219,13 @@ def undisturbed(dsn: str) -> Ran:
     return ran
 
 
-SLOW = pytest.mark.slow
-
-
-@pytest.mark.parametrize("sigpipe", [pytest.param("SIG_IGN", marks=SLOW), "SIG_DFL"])
+@pytest.mark.parametrize("sigpipe", ["SIG_IGN", "SIG_DFL"])
 @pytest.mark.parametrize(
     ("fill", "reader"),
-    [(True, True), (False, False), pytest.param(True, False, marks=SLOW)],
+    [(True, True), (False, False), (True, False)],
     ids=["full", "broken", "both"],
 )
-@pytest.mark.parametrize("output", ["stderr", pytest.param("file:/proc/self/fd/2", marks=SLOW)])
+@pytest.mark.parametrize("output", ["stderr", "file:/proc/self/fd/2"])
 @pytest.mark.parametrize("variables", [ON, {**ON, "POOLWITNESS_FORMAT": "console"}, {"POOLWITNESS": "maybe"}])
 def test_a_pipe_that_nobody_reads(
     fill: bool, reader: bool, sigpipe: str, output: str, variables: dict[str, str], dsn: str, undisturbed: Ran
@@ -294,7 +291,7 @@ READ_BACK = """
 """
 
 
-@pytest.mark.parametrize("output", ["stderr", pytest.param("file:{folder}/%p.jsonl", marks=SLOW)])
+@pytest.mark.parametrize("output", ["stderr", "file:{folder}/%p.jsonl"])
 @pytest.mark.parametrize("name", DESCRIPTORS)
 def test_a_program_that_does_as_it_likes_with_descriptors(name: str, output: str, dsn: str, tmp_path: Path) -> None:
     early, late = DESCRIPTORS[name]
