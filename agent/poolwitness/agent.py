@@ -58,6 +58,7 @@ PARTS = (
     "workers",
     "finalizers",
     "sweeper",
+    "threads",
     "owners",
     "asked",
     "blackbox",
@@ -368,7 +369,7 @@ class Agent:
         with part:
             self.take_in()
             entries = self.ledger.entries()
-            self.inspector.sampler.sample(entries, THREADS_A_SWEEP)
+            self.inspector.sample(entries, THREADS_A_SWEEP)
             self.inspector.watch_activity(entries)
             for entry in entries:
                 balance(entry)
@@ -419,7 +420,7 @@ class Agent:
             self.ledger.drain()
             self.pipeline.patience_s = VERDICT_PATIENCE_S
             entries = self.ledger.entries()
-            self.inspector.sampler.sample(entries, MOST_THREADS_SAMPLED)
+            self.inspector.sample(entries, MOST_THREADS_SAMPLED)
             self.inspector.find_owners(entries)
             snapshot = self.inspector.look("verdict", entries, with_standing=True)
             self.verdict_told = True
@@ -429,7 +430,8 @@ class Agent:
             totals = dict(self.ledger.totals)
             totals["open"] = sum(1 for pool in snapshot.pools if pool.state == "open" and not pool.inherited)
             self.teller.emit(
-                "poolwitness.verdict", events.verdict(self.teller, totals, self.inspector.figures, snapshot, hook)
+                "poolwitness.verdict",
+                events.verdict(self.teller, totals, self.inspector.figures, snapshot, hook, self.pipeline.lost),
             )
             self.end_blackbox()
             if self.config.close:

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 import weakref
+from collections.abc import Container
 from typing import Any
 
 from poolwitness.records import Frame, Stack, Target
@@ -34,16 +35,33 @@ NOT_BOXED: Boxed = (None, None, b"", 0, 0)
 class ThreadHolder:
     """A thread that takes connections: made when it takes its first, kept in a thread-local."""
 
-    __slots__ = ("boxed", "ident", "last", "name")
+    __slots__ = ("boxed", "ident", "last", "name", "thread")
     in_task = False
 
     def __init__(self) -> None:
-        thread = threading.current_thread()
-        self.ident = thread.ident
-        self.name = thread.name
+        self.ident = threading.get_ident()
+        # Not current_thread(): it would make a stand-in for a thread that the threading module did not start.
+        thread = threading._active.get(self.ident)  # type: ignore[attr-defined]
+        self.thread = weakref.ref(thread) if thread is not None else None
+        self.name = str(thread.name) if thread is not None else ""
         # What it took last, to see it take a second while it has the first.
         self.last: Slot | None = None
         self.boxed = NOT_BOXED
+
+    def is_there(self, idents: Container[int]) -> bool:
+        """Whether the thread has not ended.
+
+        By the thread itself: an identifier is given again, and a name may be changed.
+
+        Args:
+            idents: of the threads that stand in a frame now; enough only for one that `threading` does not know, as
+                the main thread stands in none for a moment before atexit runs.
+        """
+        if self.thread is None:
+            return self.ident in idents
+        # Not is_alive(): the main thread is told to have ended before atexit runs.
+        thread = self.thread()
+        return thread is not None and threading._active.get(self.ident) is thread  # type: ignore[attr-defined]
 
 
 class TaskHolder:
@@ -57,6 +75,11 @@ class TaskHolder:
         self.name = str(task.get_name())
         self.last: Slot | None = None
         self.boxed = NOT_BOXED
+
+    def is_there(self, idents: Container[int]) -> bool:
+        """Whether the task has not ended; threads have no say in it."""
+        task = self.task()
+        return task is not None and not task.done()
 
 
 Holder = ThreadHolder | TaskHolder
@@ -111,6 +134,7 @@ class PoolEntry:
         "connects",
         "dropped",
         "exhaustion",
+        "fewest_in",
         "has_check",
         "has_reset",
         "id",
@@ -127,6 +151,7 @@ class PoolEntry:
         "lost",
         "made",
         "made_at",
+        "made_before",
         "made_in",
         "made_skip",
         "made_stack",
@@ -203,6 +228,8 @@ class PoolEntry:
         self.slots: dict[int, Slot] = {}
         self.lost: list[Slot] = []
         self.peak = 0
+        self.fewest_in = 0
+        self.made_before: tuple[int, ...] = ()
         self.longest_wait_s = 0.0
         self.longest_held_s = 0.0
         self.longest_held_by: RawStack | None = None
@@ -222,14 +249,21 @@ class PoolEntry:
         return sorted(taken, key=lambda slot: slot.taken_mono)
 
     def note_peak(self) -> None:
-        """Take in how many connections were out at once; the pool keeps the fewest that were in."""
-        pool = self.ref()
-        if pool is not None and not self.is_null:
-            size, fewest_in = getattr(pool, "_nconns", 0), getattr(pool, "_nconns_min", 0)
-            seen = len(self.out)
-            if self.connects is not None and not self.connects.failing and not self.connects.in_flight:
-                seen = max(seen, min(size - fewest_in, len(self.slots)))
-            self.peak = max(self.peak, seen)
+        """Take in how many connections were out at once.
+
+        The pool keeps the fewest that were in: that says how many were out where it had them all at both looks and
+        has made none in between.
+        """
+        pool, connects = self.ref(), self.connects
+        seen = len(self.out)
+        if pool is not None and connects is not None and not self.is_null:
+            size, fewest_in, lost = getattr(pool, "_nconns", 0), getattr(pool, "_nconns_min", 0), len(self.lost)
+            complete = size == len(pool._pool) + seen + lost
+            made = (size, connects.attempts, lost) if complete else ()
+            if complete and made == self.made_before and fewest_in < self.fewest_in:
+                seen = max(seen, size - fewest_in - lost)
+            self.made_before, self.fewest_in = made, fewest_in
+        self.peak = max(self.peak, seen)
 
     @property
     def stack(self) -> Stack:

@@ -61,7 +61,7 @@ class Inspector:
     def full_snapshot(self) -> Snapshot:
         """What is known now, threads and owners included."""
         entries = self.ledger.entries()
-        self.sampler.sample(entries, MOST_THREADS_SAMPLED)
+        self.sample(entries, MOST_THREADS_SAMPLED)
         self.find_owners(entries)
         return self.snapshot_of(entries, "event", with_standing=True)
 
@@ -107,6 +107,13 @@ class Inspector:
         finally:
             if standing is not None:
                 standing.done()
+
+    def sample(self, entries: list[PoolEntry], most: int) -> None:
+        """Ask the operating system about the pools' threads; a verdict without its answer is still one."""
+        part = self.parts["threads"]
+        if part.enabled:
+            with part:
+                self.sampler.sample(entries, most)
 
     def find_owners(self, entries: list[PoolEntry]) -> None:
         """Note who keeps open pools and connections that are out alive."""

@@ -7,7 +7,7 @@ clearing it: a process that is killed in between leaves a record that nobody rea
 from __future__ import annotations
 
 import os
-import threading
+import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from typing import Any
 
 from poolwitness.blackbox import layout
 from poolwitness.blackbox.writer import Writer
-from poolwitness.entries import NOT_BOXED, Holder, PoolEntry, Slot, TaskHolder
+from poolwitness.entries import NOT_BOXED, PoolEntry, Slot
 from poolwitness.stacks import RawStack, resolve
 
 # The record that is never read: for what has no room.
@@ -163,13 +163,13 @@ class Holding:
 
     def seen(self, slots: list[Slot]) -> None:
         """Note how the connections that are out stand now, and whether who took them is still there."""
-        threads = {thread.ident: thread.name for thread in list(threading._active.values())}  # type: ignore[attr-defined]  # without the lock of enumerate()
+        idents = frozenset(sys._current_frames())
         for slot in slots:
             at, since_mono, conn = slot.box, slot.taken_mono, slot.ref()
             if slot.raw is None or conn is None or not at or at == SCRATCH:
                 continue
             status = int(conn.pgconn.transaction_status) + 1
-            if _has_ended(slot.holder, threads):
+            if slot.holder is not None and not slot.holder.is_there(idents):
                 status |= layout.SEEN_GONE
             active_mono = max(since_mono, slot.active_mono)
             # A reader that finds another since in the record knows that this is of an earlier checkout.
@@ -219,10 +219,3 @@ class Holding:
         self._known[key] = (raw, number, first)
         self._known_count += 1
         return number
-
-
-def _has_ended(holder: Holder | None, threads: dict[int | None, str]) -> bool:
-    if isinstance(holder, TaskHolder):
-        task = holder.task()
-        return task is None or task.done()
-    return holder is not None and threads.get(holder.ident) != holder.name

@@ -23,6 +23,8 @@ from poolwitness.stacks import RawStack, kind_of
 # How far to look for the application's frame: past SQLAlchemy or Django, not to the end of a web framework.
 DEEPEST = 30
 
+MOST_KNOWN = 10_000
+
 _application: dict[int, bool] = {}
 _kept: list[CodeType] = []
 
@@ -57,6 +59,10 @@ def is_application(code: CodeType) -> bool:
     """Whether a code object is the application's; asked once for each, by its id, since hashing one is slow."""
     known = _application.get(id(code))
     if known is None:
+        if len(_kept) >= MOST_KNOWN:
+            # A program that generates code; the answers first, so that none outlives its code object.
+            _application.clear()
+            _kept.clear()
         _kept.append(code)
         known = _application[id(code)] = kind_of(code.co_filename) == "application"
     return known

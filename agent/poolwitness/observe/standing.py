@@ -19,7 +19,6 @@ class Standing:
 
     def __init__(self) -> None:
         self.frames: dict[int, FrameType] = sys._current_frames()
-        self.active = {thread.ident: thread.name for thread in list(threading._active.values())}  # type: ignore[attr-defined]  # without the lock of enumerate()
 
     def done(self) -> None:
         """Let go of the frames, and with them of the locals that they keep alive."""
@@ -36,7 +35,7 @@ class Standing:
         if holder is None:
             return True, None
         if isinstance(holder, ThreadHolder):
-            if self.active.get(holder.ident) != holder.name:
+            if not holder.is_there(self.frames):
                 return False, None
             return True, self.of_thread(holder.ident)
         task = holder.task()

@@ -173,7 +173,9 @@ def resolved(found: Finding, held_s: float) -> Event:
     return event
 
 
-def verdict(teller: Tally, totals: Mapping[str, int], figures: Figures, snapshot: Snapshot, hook: str) -> Event:
+def verdict(
+    teller: Tally, totals: Mapping[str, int], figures: Figures, snapshot: Snapshot, hook: str, lines_lost: int
+) -> Event:
     """``poolwitness.verdict``: once, at exit, with the figures of all pools together."""
     counts = dict(teller.counts)
     found = sum(counts.values())
@@ -196,6 +198,7 @@ def verdict(teller: Tally, totals: Mapping[str, int], figures: Figures, snapshot
         "poolwitness.ignored": len(teller.ignored),
         "poolwitness.suppressed": teller.limit.suppressed,
         "poolwitness.records_dropped": snapshot.dropped_records,
+        "poolwitness.lines_lost": lines_lost,
         **figures.fields(),
     }
     event.update({f"poolwitness.found.{code}": count for code, count in sorted(counts.items())})
