@@ -8,6 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.postgres import embedded_postgres
+from tests.scenario_harness.book import RunBook
+from tests.scenario_harness.collection import Scenario
+from tests.scenario_harness.heads import HeadError
 
 # A shell starts its background jobs with Ctrl-C ignored, and every program under test would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -35,3 +38,32 @@ def dsn() -> Iterator[str]:
 def python() -> str:
     """The interpreter that runs the programs under test: the one into which the wheel was installed."""
     return sys.executable
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have the tests that wait for scenarios come last: those run beside all the others."""
+    items.sort(key=lambda item: _scenario_of(item) is not None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def book(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunBook | None]:
+    """The runs of all selected scenarios, started together, before the first test; None where none is selected."""
+    wanted = list(filter(None, map(_scenario_of, request.session.items)))
+    if not wanted:
+        yield None
+        return
+    runs = RunBook(wanted, request.getfixturevalue("dsn"), tmp_path_factory.mktemp("interpreter"))
+    yield runs
+    runs.close()
+
+
+def _scenario_of(item: pytest.Item) -> tuple[Scenario, str] | None:
+    callspec = getattr(item, "callspec", None)
+    params = {} if callspec is None else callspec.params
+    scenario, way = params.get("scenario"), params.get("way")
+    if not isinstance(scenario, Scenario) or way is None:
+        return None
+    try:
+        return (scenario, way) if scenario.head.runs_here else None
+    except HeadError:
+        return None  # the tests that read it fail, and say why

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 
 import pytest
 
 from tests.scenario_harness.book import RunBook
 from tests.scenario_harness.collection import FOLDER, Scenario, find_scenarios
-from tests.scenario_harness.heads import HeadError
 from tests.scenario_harness.verify import verify_baseline, verify_findings, verify_unchanged
 from tests.scenario_harness.witness_lines import split
 
@@ -32,26 +30,6 @@ BY_EVERY_WAY = [
     "undisturbed/own_structlog",
 ]
 SWITCHED_OFF = ["dropped/in_a_function", "asynchronous/left_open", "undisturbed/looks_at_itself"]
-
-
-@pytest.fixture(scope="session")
-def book(request: pytest.FixtureRequest, dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunBook]:
-    """The runs of all selected tests, started together."""
-    wanted = []
-    for item in request.session.items:
-        callspec = getattr(item, "callspec", None)
-        params = {} if callspec is None else callspec.params
-        scenario, way = params.get("scenario"), params.get("way")
-        if not isinstance(scenario, Scenario) or way is None:
-            continue
-        try:
-            if scenario.head.runs_here:
-                wanted.append((scenario, way))
-        except HeadError:
-            continue  # the tests that read it fail, and say why
-    runs = RunBook(wanted, dsn, tmp_path_factory.mktemp("interpreter"))
-    yield runs
-    runs.close()
 
 
 def _skip_elsewhere(scenario: Scenario) -> None:
