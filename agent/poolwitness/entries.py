@@ -248,6 +248,10 @@ class PoolEntry:
         taken = [slot for slot in self.slots.copy().values() if slot.raw is not None]
         return sorted(taken, key=lambda slot: slot.taken_mono)
 
+    def count_out(self) -> int:
+        """How many connections are out; one that was garbage-collected may not have been taken in as lost yet."""
+        return sum(1 for slot in self.slots.copy().values() if slot.raw is not None and slot.ref() is not None)
+
     def note_peak(self) -> None:
         """Take in how many connections were out at once.
 
@@ -255,7 +259,7 @@ class PoolEntry:
         has made none in between.
         """
         pool, connects = self.ref(), self.connects
-        seen = len(self.out)
+        seen = self.count_out()
         if pool is not None and connects is not None and not self.is_null:
             size, fewest_in, lost = getattr(pool, "_nconns", 0), getattr(pool, "_nconns_min", 0), len(self.lost)
             complete = size == len(pool._pool) + seen + lost

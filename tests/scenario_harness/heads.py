@@ -3,6 +3,7 @@
 expect: PW001 at made                                  a finding at the line marked ``# mark: made``
 expect: 3 x PW002 at made or other                     three of them, at one of these lines
 expect: PW003 at made  [python>=3.13, pool>=3.2]       on these versions only
+expect: PW103 at taken, resolved                       found, and taken back before the verdict
 expect: clean                                          a verdict, and no finding
 expect: no verdict                                     the process cannot say goodbye
 expect: silence                                        not a line from the agent
@@ -30,7 +31,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 OUTCOMES = ("clean", "no verdict", "silence")
 _KEYS = ("expect", "only", "status", "argv", "env", "signal", "order")
 _FINDING = re.compile(
-    r"(?:(?P<count>[1-9]\d*) x )?(?P<code>PW\d{3}) at (?P<marks>\w+(?: or \w+)*)"
+    r"(?:(?P<count>[1-9]\d*) x )?(?P<code>PW\d{3}) at (?P<marks>\w+(?: or \w+)*)(?P<resolved>, resolved)?"
     r"(?:\s+\[(?P<conditions>[^\]]+)\])?"
 )
 _MARK = re.compile(r"# mark: (\w+)$")
@@ -57,12 +58,13 @@ class Condition:
 
 @dataclass(frozen=True)
 class Expectation:
-    """A finding that must be there, *count* times, at a line with one of *marks*."""
+    """A finding that must be there, *count* times, at a line with one of *marks*; taken back, where *resolved*."""
 
     count: int
     code: str
     marks: tuple[str, ...]
     conditions: tuple[Condition, ...]
+    resolved: bool = False
 
     @property
     def applies(self) -> bool:
@@ -180,7 +182,7 @@ class _Reader:
         if unknown:
             raise HeadError(f"{self.program}: no line is marked '# mark: {', '.join(sorted(unknown))}'")
         conditions = _conditions(match["conditions"] or "")
-        return Expectation(int(match["count"] or 1), match["code"], marks, conditions)
+        return Expectation(int(match["count"] or 1), match["code"], marks, conditions, bool(match["resolved"]))
 
     def _marks(self, files: list[Path]) -> dict[str, tuple[Path, int]]:
         marks: dict[str, tuple[Path, int]] = {}

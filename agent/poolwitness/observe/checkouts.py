@@ -375,7 +375,7 @@ class CheckoutWatch:
         waited_s = slot.taken_mono - waited_from
         if waited_s > entry.longest_wait_s:
             entry.longest_wait_s = waited_s
-        out = sum(1 for other in entry.slots.copy().values() if other.raw is not None)
+        out = entry.count_out()
         if out > entry.peak:
             entry.peak = out
 

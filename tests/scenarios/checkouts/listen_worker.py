@@ -1,0 +1,36 @@
+"""A worker listens for ever on a connection of the pool, and its owner has said so.
+
+env: POOLWITNESS_HELD_S=0.3
+env: POOLWITNESS_SWEEP_S=0.1
+env: POOLWITNESS_IGNORE=PW103:*/listen_worker.py
+expect: clean
+"""
+
+import os
+import threading
+import time
+
+from psycopg_pool import ConnectionPool
+
+pool = ConnectionPool(os.environ["DSN"], min_size=2, kwargs={"autocommit": True}, open=True)
+listening = threading.Event()
+
+
+def listen() -> None:
+    with pool.connection() as conn:
+        conn.execute("listen stock_of_threads")
+        listening.set()
+        for notify in conn.notifies():
+            print(notify.channel, notify.payload)
+            if notify.payload == "end":
+                break
+
+
+thread = threading.Thread(target=listen, name="listener")
+thread.start()
+listening.wait()
+time.sleep(1.5)
+with pool.connection() as conn:
+    conn.execute("notify stock_of_threads, 'end'")
+thread.join()
+pool.close()

@@ -1,0 +1,35 @@
+"""A worker listens on a connection of the pool, and nobody has said that it may: suspected until it is back.
+
+env: POOLWITNESS_HELD_S=0.3
+env: POOLWITNESS_SWEEP_S=0.1
+expect: PW103 at taken, resolved
+"""
+
+import os
+import threading
+import time
+
+from psycopg_pool import ConnectionPool
+
+pool = ConnectionPool(os.environ["DSN"], min_size=2, kwargs={"autocommit": True}, open=True)
+listening = threading.Event()
+
+
+def listen() -> None:
+    with pool.connection() as conn:  # mark: taken
+        conn.execute("listen unsaid")
+        listening.set()
+        for notify in conn.notifies():
+            print(notify.channel, notify.payload)
+            if notify.payload == "end":
+                break
+
+
+thread = threading.Thread(target=listen, name="listener")
+thread.start()
+listening.wait()
+time.sleep(1.5)
+with pool.connection() as conn:
+    conn.execute("notify unsaid, 'end'")
+thread.join()
+pool.close()
