@@ -18,6 +18,7 @@ from poolwitness.diagnose.pages import page
 from poolwitness.records import (
     ConnectError,
     ConnectRecord,
+    Crossing,
     Exhaustion,
     Incident,
     PoolRecord,
@@ -65,6 +66,10 @@ def _exhausted() -> PoolRecord:
 
 def _crowd(size: int, each_its_line: bool = False) -> tuple[PoolRecord, ...]:
     return tuple(pool(id=number, made=stack(10 + number * each_its_line)) for number in range(size))
+
+
+def _on_other_loop(ended: bool) -> Crossing:
+    return Crossing(stack(30, function="handle"), "used", 1, "", "ALoop in Main", "BLoop in T", ended)
 
 
 BEATS = [
@@ -276,6 +281,46 @@ BEATS = [
         ("'shop'", "without an exception"),
         times=4,
     ),
+    *(
+        Beats(
+            f"{use} in a child",
+            "PW401",
+            snapshot(pool(pid=7, inherited=True)),
+            snapshot(pool(pid=7, inherited=True, crossed_fork=Crossing(stack(30, function="handle"), use, 2))),
+            snapshot(pool(pid=1)),
+            30,
+            ("'shop'", "db.py:10 in make_pool", "process 7", f"{use} at", "db.py:30 in handle", "child 1", why),
+        )
+        for use, why in (
+            ("used", "mix their messages"),
+            ("waited for", "nobody fills it"),
+            ("closed", "ends the parent's sessions"),
+            ("given a connection back", "share its sockets"),
+        )
+    ),
+    Beats(
+        "used on another loop",
+        "PW402",
+        snapshot(async_pool()),
+        snapshot(async_pool(crossed_loops=_on_other_loop(ended=False))),
+        snapshot(async_pool(id=2)),
+        30,
+        (
+            "'shop'",
+            "db.py:10 in make_pool on the loop ALoop in Main,",
+            "db.py:30 in handle",
+            "another loop, BLoop in T",
+        ),
+    ),
+    Beats(
+        "used after its loop had ended",
+        "PW402",
+        snapshot(async_pool()),
+        snapshot(async_pool(crossed_loops=_on_other_loop(ended=True), exhaustion=_exhausted().exhaustion)),
+        snapshot(closed(async_pool())),
+        30,
+        ("'shop'", "ALoop in Main, which has ended,", "db.py:30 in handle"),
+    ),
     Beats(
         "a pool as old as the fault of its release",
         "PW501",
@@ -339,7 +384,15 @@ def test_every_rule_has_its_beats_and_its_page() -> None:
         assert rule.name in page(code).splitlines()[0]
 
 
-@pytest.mark.parametrize("beats", BEATS, ids=lambda beats: f"{beats.code} {beats.name}")
+# Which is about the parent's pools, and of what the child did to them.
+OF_A_CHILD = {"PW401"}
+
+
+@pytest.mark.parametrize(
+    "beats",
+    [beats for beats in BEATS if beats.code not in OF_A_CHILD],
+    ids=lambda beats: f"{beats.code} {beats.name}",
+)
 def test_what_a_parent_did_is_not_told_by_its_child(beats: Beats) -> None:
     inherited = replace(beats.during, pools=tuple(replace(one, inherited=True) for one in beats.during.pools))
     assert found(inherited) == []
@@ -381,6 +434,36 @@ def test_only_live_threads_delay_an_exit() -> None:
     half = pool(workers=(worker("a"), worker("b", alive=False)))
     assert expected_exit_delay_s(half, snapshot(python=(3, 13, 0)).process) == 5.0
     assert expected_exit_delay_s(async_pool(workers=(worker("a"),)), snapshot(python=(3, 13, 0)).process) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("under", "words"),
+    [
+        ("gunicorn", "post_fork"),
+        ("celery", "worker_process_init"),
+        ("uwsgi", "postfork"),
+        ("multiprocessing", "initializer="),
+        ("", "after the fork"),
+    ],
+)
+def test_the_advice_after_a_fork_is_that_of_the_server(under: str, words: str) -> None:
+    for use in ("used", "closed"):
+        crossing = Crossing(stack(30), use, 1, under)
+        (finding,) = found(snapshot(pool(inherited=True, crossed_fork=crossing)))
+        assert words in finding.fix
+        assert finding.extra.get("poolwitness.forked_by", "") == under
+
+
+def test_a_pool_closed_by_atexit_in_a_child_leads_to_the_line_that_opened_it() -> None:
+    crossing = Crossing(Stack((), None), "closed", 1)
+    (finding,) = found(snapshot(pool(inherited=True, crossed_fork=crossing)))
+    assert finding.at == stack(10).origin
+    assert "closed at exit by its forked child" in finding.message
+
+
+def test_a_pool_that_is_held_empty_is_exhausted_on_any_loop() -> None:
+    held = replace(_exhausted(), crossed_loops=_on_other_loop(ended=False))
+    assert sorted(finding.rule.code for finding in found(snapshot(held))) == ["PW201", "PW402"]
 
 
 def test_a_measured_delay_is_called_measured() -> None:

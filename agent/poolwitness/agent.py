@@ -23,6 +23,7 @@ from poolwitness.observe.accounts import balance
 from poolwitness.observe.adapters import AdapterWatch
 from poolwitness.observe.checkouts import CheckoutWatch
 from poolwitness.observe.connects import ConnectWatch
+from poolwitness.observe.crossings import Crossings
 from poolwitness.observe.finalizers import FinalizerWatch
 from poolwitness.observe.incidents import CheckoutIncidents
 from poolwitness.observe.loops import LoopSweeper
@@ -53,6 +54,7 @@ PARTS = (
     "pools",
     "checkouts",
     "connects",
+    "crossings",
     "adapters",
     "activity",
     "workers",
@@ -117,7 +119,8 @@ class Agent:
     def install(self) -> None:
         """Patch the pool classes; a watch that cannot be installed is left out and the others go on."""
         parts = self.parts
-        pools = PoolWatch(self.ledger, self, parts["pools"])
+        crossings = Crossings(self.ledger, self.take_in, self.crossed, parts["crossings"])
+        pools = PoolWatch(self.ledger, self, parts["pools"], crossings)
         watches: list[tuple[Part, Watch]] = [
             (parts["pools"], pools),
             (parts["finalizers"], FinalizerWatch(self.ledger, parts["finalizers"])),
@@ -135,7 +138,10 @@ class Agent:
             adapters = AdapterWatch(self.ledger, self.adapters_repeated, parts["adapters"])
             watches += [
                 (parts["adapters"], adapters),
-                (parts["checkouts"], CheckoutWatch(self.ledger, incidents, parts["checkouts"], trace, self.blackbox)),
+                (
+                    parts["checkouts"],
+                    CheckoutWatch(self.ledger, incidents, crossings, parts["checkouts"], trace, self.blackbox),
+                ),
                 (
                     parts["connects"],
                     ConnectWatch(self.ledger, self.connect_failed, self.connected, describe_error, parts["connects"]),
@@ -175,9 +181,13 @@ class Agent:
     # what the observers tell
 
     def about_to_create(self) -> None:
-        """Say once that the agent is at work, and with what."""
+        """A pool is about to be made."""
         self.take_in()
         self.ledger.count("created")
+        self.tell_started()
+
+    def tell_started(self) -> None:
+        """Say once that the agent is at work, and with what."""
         if self.started_told:
             return
         self.started_told = True
@@ -229,6 +239,9 @@ class Agent:
 
     def about_to_open(self, is_async: bool) -> None:
         """A pool is about to be opened: the time to start a thread, which lets go of the interpreter."""
+        forks.notice(self.ledger.pid)
+        if self.ledger.forked:
+            self.take_in()
         if not is_async and not self.verdict_told:
             with self.parts["sweeper"]:
                 self.start_looking(None)
@@ -240,6 +253,7 @@ class Agent:
                 entry = self.opened_later.popleft()
             except IndexError:  # another thread was quicker
                 break
+            self.tell_started()  # a pool that was made before a fork
             if self.teller.limit.allows(f"opened:{entry.origin.place if entry.origin else ''}"):
                 self.teller.emit("poolwitness.pool.opened", events.pool_opened(record_pool(entry)))
 
@@ -297,6 +311,12 @@ class Agent:
         self.take_in()
         if entry.closed_at is not None:
             self.inspector.look("event", [entry])
+
+    def crossed(self, entry: PoolEntry) -> None:
+        """A pool is used in another process, or on another loop, than the one it was opened in."""
+        self.keep(entry)
+        self.tell_started()
+        self.inspector.look("event", [entry])
 
     def opened_in_constructor(self, entry: PoolEntry) -> None:
         """An async pool was opened by its constructor, on purpose."""
@@ -394,6 +414,7 @@ class Agent:
 
     def take_in(self) -> None:
         """Take in what finalizers and fork hooks left, and become a child's agent where this is one."""
+        forks.notice(self.ledger.pid)
         if self.ledger.forked:
             self.pipeline.after_fork()
             for sink in self.pipeline.fd_sinks():
@@ -405,6 +426,9 @@ class Agent:
             self.opened_later.clear()
             self.sweeper = self.new_sweeper()
             self.loop_sweeper = LoopSweeper(self.config.sweep_s, self.sweep_on_loop)
+            self.ledger.drain()
+            pools = self.ledger.pools.copy().values()
+            forks.settle(own=not any(entry.inherited and entry.state == "open" for entry in pools))
         self.ledger.drain()
         self.tell_opened()
 

@@ -132,6 +132,8 @@ class PoolEntry:
         "closing",
         "cls",
         "connects",
+        "crossed_fork",
+        "crossed_loops",
         "dropped",
         "exhaustion",
         "fewest_in",
@@ -148,6 +150,7 @@ class PoolEntry:
         "longest_held_by",
         "longest_held_s",
         "longest_wait_s",
+        "loop",
         "lost",
         "made",
         "made_at",
@@ -166,6 +169,7 @@ class PoolEntry:
         "open_threads",
         "opened_at",
         "opened_by",
+        "opened_in",
         "opened_in_constructor",
         "peak",
         "pid",
@@ -205,6 +209,9 @@ class PoolEntry:
         self.has_reset = False
         self.opened_at: float | None = None
         self.opened_by: RawStack | None = None
+        self.opened_in = ""
+        # A weak reference to the event loop; None for a sync pool.
+        self.loop: Any = None
         self.opened_in_constructor = False
         self.open_explicit = False
         self.open_confirmed = False
@@ -241,6 +248,9 @@ class PoolEntry:
         self.adapters: list[tuple[RawStack, int]] = []
         self.unaccounted = 0
         self.unaccounted_looks = 0
+        # [stack, how, count, what runs the program, the loop it was opened on, the loop it was used on, ended]
+        self.crossed_fork: list[Any] | None = None
+        self.crossed_loops: list[Any] | None = None
 
     @property
     def out(self) -> list[Slot]:

@@ -149,8 +149,12 @@ class Ledger:
         self.slots.clear()
         self.totals = {}
         for entry in list(self.pools.values()):
-            entry.inherited = True
             entry.slots = {}
+            entry.crossed_fork = entry.crossed_loops = None
+            # One that was made for the children and is yet to be opened is theirs.
+            entry.inherited = entry.state != "new"
+            if not entry.inherited:
+                entry.pid = self.pid
 
     def forget_departed(self, looked_at: list[PoolEntry]) -> None:
         """Let go of pools that are gone and have had their last look."""

@@ -81,6 +81,23 @@ class UseAfterClose:
 
 
 @dataclass(frozen=True, slots=True)
+class Crossing:
+    """A pool used in another process, or on another event loop, than the one it was opened in.
+
+    ``use`` is how: ``used``, ``waited for``, ``closed`` or ``given a connection back``; ``under`` is what runs the
+    program, where that is known; the loops are named for people, and ``ended`` says that the first is over.
+    """
+
+    used: Stack
+    use: str
+    count: int
+    under: str = ""
+    opened_on: str = ""
+    used_on: str = ""
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class CheckoutRecord:
     """One connection between getconn and putconn.
 
@@ -203,6 +220,8 @@ class PoolRecord:
     longest_held_s: float = 0.0
     longest_held: Stack | None = None
     kept_by: str = ""
+    crossed_fork: Crossing | None = None
+    crossed_loops: Crossing | None = None
 
     @property
     def short_class(self) -> str:

@@ -19,6 +19,8 @@ def exhausted(snapshot: Snapshot) -> Iterator[Finding]:
         if found is None:
             continue
         worst = worst_first(pool)
+        if pool.crossed_loops is not None and not worst:
+            continue  # PW402 says why nobody brings a connection
         size = pool.max_size or pool.min_size
         if worst:
             first = worst[0]
@@ -71,6 +73,8 @@ def remedies(pool: PoolRecord) -> list[str]:
     advice: list[str] = []
     holders = worst_first(pool)
     size = pool.max_size or pool.min_size
+    if pool.crossed_loops is not None:
+        advice.append("use the pool on the loop that it was opened on (PW402)")
     if pool.connects.failing and pool.connects.errors:
         advice.append(connect_advice(last_error(pool)))
     dead = [worker for worker in pool.workers if worker.role == "worker" and (worker.error_type or not worker.alive)]

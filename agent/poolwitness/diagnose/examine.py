@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterator
 from fnmatch import fnmatch
 
 from poolwitness.config import Config
-from poolwitness.diagnose import capacity, connections, lifecycle, versions, workers
+from poolwitness.diagnose import capacity, connections, crossings, lifecycle, versions, workers
 from poolwitness.diagnose.findings import Finding, short_path
 from poolwitness.records import Snapshot
 
 RuleFunction = Callable[[Snapshot], Iterator[Finding]]
 
 RULE_FUNCTIONS: tuple[RuleFunction, ...] = (
+    crossings.crossed_fork,
+    crossings.crossed_loops,
     lifecycle.dropped_open,
     lifecycle.never_closed,
     lifecycle.used_after_close,

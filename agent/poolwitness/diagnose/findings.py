@@ -53,6 +53,8 @@ RULES: dict[str, Rule] = _rules(
     Rule("PW203", "connect-slow", "connections take long to make", "probable", "warning"),
     Rule("PW204", "adapters-outside-configure", "adapters are registered on each checkout", "probable", "warning"),
     Rule("PW301", "worker-died", "the pool is open and one of its threads or tasks is dead", "proven", "error"),
+    Rule("PW401", "pool-crossed-fork", "a pool was used in a child of the process that opened it", "proven", "error"),
+    Rule("PW402", "pool-crossed-loops", "an async pool was used on another loop than its own", "proven", "error"),
     Rule("PW501", "known-defect", "this release has a known fault that applies here", "proven", "warning"),
 )
 

@@ -15,6 +15,8 @@ from typing import Any, Protocol
 
 from poolwitness.entries import PoolEntry, Slot, TaskHolder, ThreadHolder
 from poolwitness.ledger import Ledger
+from poolwitness.observe import forks
+from poolwitness.observe.crossings import RETURNED, USED, WAITED, Crossings
 from poolwitness.observe.filling import FillingWatch
 from poolwitness.observe.patches import AnyFunction, Patches
 from poolwitness.safety import Part, fail
@@ -113,15 +115,23 @@ class CheckoutWatch:
     Args:
         ledger: where checkouts are kept.
         listener: who hears of the unusual.
+        crossings: asked where a pool may be used elsewhere than where it was opened.
         part: the containment.
         trace: record whole stacks.
         recorder: the black box; None where none is kept.
     """
 
     def __init__(
-        self, ledger: Ledger, listener: CheckoutListener, part: Part, trace: bool, recorder: Recorder | None = None
+        self,
+        ledger: Ledger,
+        listener: CheckoutListener,
+        crossings: Crossings,
+        part: Part,
+        trace: bool,
+        recorder: Recorder | None = None,
     ) -> None:
         self.ledger = ledger
+        self.crossings = crossings
         self.taken = recorder.taken if recorder is not None else None
         self.returned = recorder.returned if recorder is not None else None
         self.listener = listener
@@ -156,9 +166,12 @@ class CheckoutWatch:
         getframe, monotonic, nested = sys._getframe, time.monotonic, self.listener.nested
         known, trace = _application.get, self.trace
         gone, some_gone, taken = self.ledger.gone_slots, self.listener.some_gone, self.taken
+        home, look_closer = forks.home, self.crossings.look
 
         # Written out in one piece: each call less is a tenth of what the budget allows.
         def getconn(self_: Any, timeout: float | None = None) -> Any:
+            if not home:
+                look_closer(self_, USED, getframe().f_back)
             try:
                 waited_from = 0.0 if self_._pool else monotonic()
             except Exception:  # noqa: BLE001 - a pool half made, or one that lets nobody look
@@ -214,6 +227,7 @@ class CheckoutWatch:
         part, slots, new_slot = self.part, self.ledger.slots, self.ledger.new_slot
         capture, noted, current_task = self.capture, self._noted_wait, asyncio.current_task
         getframe, monotonic, nested = sys._getframe, time.monotonic, self.listener.nested
+        home, crossings = forks.home, self.crossings
 
         def note(pool: Any, conn: Any, frame: FrameType | None, waited_from: float) -> None:
             try:
@@ -242,6 +256,7 @@ class CheckoutWatch:
                 fail(part, type(error), error.__traceback__)
 
         async def getconn(self_: Any, timeout: float | None = None) -> Any:
+            (crossings.look_at_loop if home else crossings.look)(self_, USED, getframe().f_back)
             try:
                 waited_from = 0.0 if self_._pool else monotonic()
             except Exception:  # noqa: BLE001 - a pool half made, or one that lets nobody look
@@ -261,8 +276,11 @@ class CheckoutWatch:
 
     def _sync_put(self, original: AnyFunction) -> AnyFunction:
         part, slots_get, monotonic, returned = self.part, self.ledger.slots.get, time.monotonic, self.returned
+        home, look_closer = forks.home, self.crossings.look
 
         def putconn(self_: Any, conn: Any) -> Any:
+            if not home:
+                look_closer(self_, RETURNED, sys._getframe().f_back)
             slot = slots_get(id(conn))
             if slot is None or slot.raw is None:
                 return original(self_, conn)
@@ -297,8 +315,10 @@ class CheckoutWatch:
 
     def _async_put(self, original: AnyFunction) -> AnyFunction:
         slots, leave = self.ledger.slots, self._leave
+        home, crossings = forks.home, self.crossings
 
         async def putconn(self_: Any, conn: Any) -> Any:
+            (crossings.look_at_loop if home else crossings.look)(self_, RETURNED, sys._getframe().f_back)
             slot = slots.get(id(conn))
             if slot is None or slot.raw is None or slot.ref() is not conn:
                 return await original(self_, conn)
@@ -318,6 +338,7 @@ class CheckoutWatch:
 
     def _sync_wait(self, original: AnyFunction) -> AnyFunction:
         def wait(self_: Any, *args: Any, **kwargs: Any) -> Any:
+            self.crossings.look(self_, WAITED, sys._getframe().f_back)
             waited_from = time.monotonic()
             try:
                 return original(self_, *args, **kwargs)
@@ -331,6 +352,7 @@ class CheckoutWatch:
 
     def _async_wait(self, original: AnyFunction) -> AnyFunction:
         async def wait(self_: Any, *args: Any, **kwargs: Any) -> Any:
+            self.crossings.look(self_, WAITED, sys._getframe().f_back)
             waited_from = time.monotonic()
             try:
                 return await original(self_, *args, **kwargs)

@@ -13,7 +13,9 @@ import weakref
 from typing import Any, Protocol
 
 from poolwitness.ledger import Ledger, PoolEntry
+from poolwitness.observe.crossings import CLOSED, Crossings
 from poolwitness.observe.patches import AnyFunction, Patches
+from poolwitness.observe.runners import runner_name
 from poolwitness.observe.targets import target_of
 from poolwitness.safety import Part
 from poolwitness.stacks import capture, constructors_of
@@ -52,10 +54,11 @@ class Listener(Protocol):
 class PoolWatch:
     """The patches of the pool classes' own life."""
 
-    def __init__(self, ledger: Ledger, listener: Listener, part: Part) -> None:
+    def __init__(self, ledger: Ledger, listener: Listener, part: Part, crossings: Crossings) -> None:
         self.ledger = ledger
         self.listener = listener
         self.part = part
+        self.crossings = crossings
         self.making = threading.local()
 
     def install(self, patches: Patches) -> None:
@@ -102,7 +105,7 @@ class PoolWatch:
     def _before_init(self, pool: Any) -> PoolEntry | None:
         self.listener.about_to_create()
         raw = capture(3)
-        entry = PoolEntry(pool, raw, constructors_of(type(pool)), _runner_name())
+        entry = PoolEntry(pool, raw, constructors_of(type(pool)), runner_name())
         return entry if self.ledger.add(pool, entry) else None
 
     def _after_init(self, pool: Any, entry: PoolEntry, is_async: bool, open_argument: Any) -> None:
@@ -156,6 +159,8 @@ class PoolWatch:
             return
         entry.opened_at = time.time()
         entry.opened_by = capture(3, 16)
+        if isinstance(pool, self.async_class):
+            entry.loop, entry.opened_in = _running_loop()
         runners = [("worker", runner) for runner in pool._workers]
         if pool._sched_runner is not None:
             runners.append(("scheduler", pool._sched_runner))
@@ -263,6 +268,7 @@ class PoolWatch:
     def _before_close(self, pool: Any) -> tuple[PoolEntry, Any, float] | None:
         if getattr(pool, "_closed", True) or sys.is_finalizing():
             return None
+        self.crossings.look(pool, CLOSED, sys._getframe(1).f_back)
         entry = self.ledger.find(pool)
         if entry is None or entry.closed_at is not None:
             return None
@@ -343,14 +349,9 @@ def _name_of(runner: Any) -> str:
     return str(get_name()) if get_name is not None else str(runner.name)
 
 
-def _runner_name() -> str:
-    """The thread, and the asyncio task if there is one, that is running now."""
-    thread = threading.current_thread().name
-    asyncio = sys.modules.get("asyncio")
-    if asyncio is None:
-        return thread
+def _running_loop() -> tuple[Any, str]:
+    loop = sys.modules["asyncio"]._get_running_loop()
     try:
-        task = asyncio.current_task()
-    except RuntimeError:  # no running loop
-        return thread
-    return f"{thread}, task {task.get_name()}" if task is not None else thread
+        return weakref.ref(loop), f"{type(loop).__name__} in {runner_name()}"
+    except TypeError:  # no loop, or one that cannot be known weakly
+        return None, ""

@@ -12,6 +12,7 @@ from poolwitness.observe.standing import Standing
 from poolwitness.records import (
     CheckoutRecord,
     ConnectRecord,
+    Crossing,
     Exhaustion,
     Incident,
     PoolRecord,
@@ -89,6 +90,8 @@ def record_pool(entry: PoolEntry, standing: Standing | None = None, held_from_s:
         longest_wait_s=entry.longest_wait_s,
         longest_held_s=entry.longest_held_s,
         longest_held=resolve(entry.longest_held_by) if entry.longest_held_by else None,
+        crossed_fork=_crossing(entry.crossed_fork),
+        crossed_loops=_crossing(entry.crossed_loops),
     )
 
 
@@ -182,6 +185,10 @@ def _connects(entry: PoolEntry) -> ConnectRecord:
         return ConnectRecord()
     host = entry.target.host
     return entry.connects.record(over_tcp=host is not None and not host.startswith(("/", "@")))
+
+
+def _crossing(found: list[Any] | None) -> Crossing | None:
+    return Crossing(resolve(found[0]), *found[1:]) if found is not None else None
 
 
 def _exhaustion(entry: PoolEntry) -> Exhaustion | None:

@@ -31,8 +31,10 @@ class Sink(Protocol):
 class FdSink:
     """A descriptor, known again by its device and inode: a number that now means another file is not written to."""
 
-    def __init__(self, name: str, fd: int, render: Render) -> None:
+    def __init__(self, name: str, fd: int, render: Render, pattern: str = "") -> None:
         self.name = name
+        # The path with its ``%p``, absolute: a daemon goes elsewhere.
+        self.pattern = pattern
         self.fd = fd
         self.render = render
         self.identity = _identity(fd)
@@ -93,14 +95,20 @@ def stderr_sink(render: Callable[[bool], Render]) -> FdSink | None:
 
 
 def follow_in_child(sink: FdSink) -> None:
-    """In a forked child give the copy back and write to descriptor 2 itself.
+    """In a forked child write where a process of its own would.
 
-    A daemon that has closed its standard descriptors must not keep its parent's pipe open through ours.
+    For stderr, give the copy back and write to descriptor 2 itself: a daemon that has closed its standard descriptors
+    must not keep its parent's pipe open through ours. For a file with ``%p`` in its name, open the child's own; where
+    that cannot be done, as by a child that has become another user, the parent's is better than none.
     """
-    if sink.name != "stderr":
-        return
-    sink.close()
-    sink.identity = _identity(2)
+    if sink.name == "stderr":
+        sink.close()
+        sink.identity = _identity(2)
+    elif "%p" in sink.pattern:
+        with contextlib.suppress(OSError):
+            fd = _open(sink.pattern)
+            sink.close()
+            sink.fd, sink.identity = fd, _identity(fd)
 
 
 def _follow_all_in_child() -> None:
@@ -116,11 +124,13 @@ def file_sink(path: str, render: Render) -> FdSink:
     Raises:
         OSError: the file cannot be opened.
     """
-    path = path.replace("%p", str(os.getpid()))
+    return FdSink(f"file:{path}", _open(path), render, os.path.abspath(path))
+
+
+def _open(pattern: str) -> int:
     # O_NONBLOCK: to open a named pipe that nobody reads would wait for ever.
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
-    fd = os.open(path, flags, 0o640)
-    return FdSink(f"file:{path}", fd, render)
+    return os.open(pattern.replace("%p", str(os.getpid())), flags, 0o640)
 
 
 class LoggingSink:

@@ -1,0 +1,120 @@
+"""Pools used where they were not opened: in a forked child, or on another event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from poolwitness.diagnose.findings import RULES, Finding, Value, named, place
+from poolwitness.diagnose.lifecycle import own
+from poolwitness.records import Crossing, PoolRecord, Snapshot, Stack
+
+# By what forks the program's processes.
+_AFTER_FORK = {
+    "gunicorn": "open it in `post_fork(server, worker)` of gunicorn's configuration",
+    "celery": "open it in a handler of `celery.signals.worker_process_init`, and close it in one of `worker_process_shutdown`",
+    "uwsgi": "open it in a function under `@uwsgidecorators.postfork`, or set `lazy-apps = true`",
+    "multiprocessing": "open it in the function given as `initializer=`, or use the start method spawn",
+}
+_AFTER_ANY_FORK = "make it with open=False and open it in each process after the fork"
+_ON_OTHER_LOOPS = {
+    "pytest": "give the fixture that opens the pool the same loop scope as the tests that use it, or open a pool in each test",
+    "asgiref": "let one loop have the pool: `async_to_sync` runs on a loop of its own in every thread that has none",
+}
+_ON_ANY_LOOP = "open and close the pool inside the loop that uses it: one asyncio.run() around all of the program, a pool for each loop where there are several, asyncio.run_coroutine_threadsafe() from other threads"
+
+
+def crossed_fork(snapshot: Snapshot) -> Iterator[Finding]:
+    """PW401: opened in one process, used, waited for or closed in a child of it."""
+    for pool in snapshot.pools:
+        found = pool.crossed_fork
+        if found is None or not pool.inherited:
+            continue
+        child = snapshot.process.pid
+        yield Finding(
+            rule=RULES["PW401"],
+            message=(
+                f"{named(pool)}, opened at {_opened(pool)} by process {pool.pid}, was {_used(found)} "
+                f"by its forked child {child}: {_in_child(pool, found)}"
+            ),
+            fix=_fix_fork(found),
+            key=("PW401", pool.id),
+            pool=pool,
+            stack=_line(pool, found),
+            extra={
+                "poolwitness.opened_at": _opened_place(pool),
+                "poolwitness.opened_pid": pool.pid,
+                "poolwitness.use": found.use,
+                "poolwitness.uses": found.count,
+                **({"poolwitness.forked_by": found.under} if found.under else {}),
+            },
+        )
+
+
+def crossed_loops(snapshot: Snapshot) -> Iterator[Finding]:
+    """PW402: an async pool used on another loop than it was opened on, or after that loop ended."""
+    for pool in own(snapshot):
+        found = pool.crossed_loops
+        if found is None:
+            continue
+        ended = ", which has ended," if found.ended else ","
+        extra: dict[str, Value] = {
+            "poolwitness.opened_at": _opened_place(pool),
+            "poolwitness.opened_loop": found.opened_on[:200],
+            "poolwitness.opened_loop_ended": found.ended,
+            "poolwitness.used_loop": found.used_on[:200],
+            "poolwitness.use": found.use,
+            "poolwitness.uses": found.count,
+        }
+        yield Finding(
+            rule=RULES["PW402"],
+            message=(
+                f"async {named(pool)}, opened at {_opened(pool)} on the loop {found.opened_on}{ended} was {_used(found)} "
+                f"on another loop, {found.used_on}: its workers and its lock stayed on the first, so that a request may wait for ever"
+            ),
+            fix=_ON_OTHER_LOOPS.get(found.under, _ON_ANY_LOOP),
+            key=("PW402", pool.id),
+            pool=pool,
+            stack=_line(pool, found),
+            extra=extra,
+        )
+
+
+def _opened(pool: PoolRecord) -> str:
+    return place((pool.opened or pool.made).origin)
+
+
+def _opened_place(pool: PoolRecord) -> str:
+    origin = (pool.opened or pool.made).origin
+    return origin.place if origin is not None else ""
+
+
+def _line(pool: PoolRecord, found: Crossing) -> Stack:
+    # Called straight from C, as by atexit, there is no line: the one that opened the pool is the next to look at.
+    return found.used if found.used.origin is not None else pool.opened or pool.made
+
+
+def _used(found: Crossing) -> str:
+    if found.used.origin is None:
+        return f"{found.use} at exit"
+    return f"{found.use} at {place(found.used.origin)}"
+
+
+def _in_child(pool: PoolRecord, found: Crossing) -> str:
+    served = "tasks that serve it" if pool.is_async else "threads that serve it"
+    if found.use == "closed":
+        return "that says goodbye on its sockets, which ends the parent's sessions"
+    if found.use == "waited for":
+        return f"the {served} stayed in the parent, so nobody fills it"
+    if pool.is_null:
+        return f"the {served} stayed in the parent, so a request that has to wait is never served"
+    return f"the two processes share its sockets and mix their messages, and the {served} stayed in the parent"
+
+
+def _fix_fork(found: Crossing) -> str:
+    opening = _AFTER_FORK.get(found.under, _AFTER_ANY_FORK)
+    if found.use == "closed":
+        return (
+            "in the child leave the parent's pool alone: close it before the fork, or register its close with a check of "
+            f"os.getpid(); if the child needs a pool, {opening}"
+        )
+    return f"{opening}; a pool that is open before the fork must not be touched in the child, not even closed"

@@ -1,0 +1,31 @@
+"""Who forks the processes of this program, for advice that fits: told by what is imported, and asked only then."""
+
+from __future__ import annotations
+
+import sys
+
+# In a worker process of each, this module is there; in other programs that know the package, it is not.
+_SERVERS = (
+    ("uwsgi", "uwsgi"),
+    ("celery.concurrency.prefork", "celery"),
+    ("gunicorn.arbiter", "gunicorn"),
+)
+
+
+def forker() -> str:
+    """``multiprocessing``, ``uwsgi``, ``celery`` or ``gunicorn``; empty where it is none of them."""
+    process = sys.modules.get("multiprocessing.process")
+    if process is not None and process.parent_process() is not None:
+        return "multiprocessing"
+    for module, name in _SERVERS:
+        if module in sys.modules:
+            return name
+    return ""
+
+
+def tester() -> str:
+    """``pytest`` or ``asgiref``, which run coroutines on loops of their own; empty without them."""
+    for module, name in (("pytest", "pytest"), ("asgiref.sync", "asgiref")):
+        if module in sys.modules:
+            return name
+    return ""
