@@ -50,6 +50,7 @@ def test_scenario(scenario: Scenario, way: str, book: RunBook) -> None:
 
 
 @pytest.mark.matrix
+@pytest.mark.once_a_python
 @pytest.mark.parametrize("way", OTHER_WAYS)
 @pytest.mark.parametrize("scenario", [BY_ID[name] for name in BY_EVERY_WAY], ids=lambda scenario: scenario.id)
 def test_scenario_by_every_way(scenario: Scenario, way: str, book: RunBook) -> None:
@@ -60,6 +61,7 @@ def test_scenario_by_every_way(scenario: Scenario, way: str, book: RunBook) -> N
 
 
 @pytest.mark.matrix
+@pytest.mark.once_a_python
 @pytest.mark.parametrize("way", ["off"])
 @pytest.mark.parametrize("scenario", [BY_ID[name] for name in SWITCHED_OFF], ids=lambda scenario: scenario.id)
 def test_switched_off(scenario: Scenario, way: str, book: RunBook) -> None:
