@@ -359,16 +359,7 @@ class Agent:
         """A part of the agent has failed and is off now."""
         if self.blackbox is not None and part.name in ("blackbox", "checkouts", "pools"):
             self.blackbox.give_up()
-        self.teller.emit(
-            "poolwitness.agent.part_disabled",
-            {
-                "level": "warning",
-                "message": (
-                    f"the agent's part {part.name!r} failed ({part.failure}) and is off; the program is not affected"
-                ),
-                "poolwitness.part": part.name,
-            },
-        )
+        self.teller.emit("poolwitness.agent.part_disabled", events.part_disabled(part.name, part.failure))
 
     # looking
 

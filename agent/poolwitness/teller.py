@@ -36,10 +36,16 @@ class Teller:
         self._told: dict[tuple[object, ...], object] = {}
 
     def emit(self, name: str, event: dict[str, Any]) -> None:
-        """Write one event."""
-        if self.part.enabled:
-            with self.part:
-                self.pipeline.emit(name, event)
+        """Write one event; when that fails, say with the last line that there will be no more."""
+        if not self.part.enabled:
+            return
+        with self.part:
+            self.pipeline.emit(name, event)
+        if not self.part.enabled:
+            with Part("last words"):
+                self.pipeline.write_plain(
+                    "poolwitness.agent.part_disabled", events.part_disabled(self.part.name, self.part.failure)
+                )
 
     def was_told(self, key: tuple[object, ...]) -> bool:
         """Whether a fault has been told."""

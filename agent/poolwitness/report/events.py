@@ -173,6 +173,15 @@ def resolved(found: Finding, held_s: float) -> Event:
     return event
 
 
+def part_disabled(name: str, failure: str | None) -> Event:
+    """``poolwitness.agent.part_disabled``: one piece of the agent has failed."""
+    return {
+        "level": "warning",
+        "message": f"the agent's part {name!r} failed ({failure}) and is off; the program is not affected",
+        "poolwitness.part": name,
+    }
+
+
 def verdict(
     teller: Tally, totals: Mapping[str, int], figures: Figures, snapshot: Snapshot, hook: str, lines_lost: int
 ) -> Event:

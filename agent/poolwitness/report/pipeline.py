@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import time
 from typing import Any
@@ -60,6 +61,17 @@ class Pipeline:
                     self.lost += 1
         finally:
             self._reentrance.inside = False
+
+    def write_plain(self, name: str, event: dict[str, Any]) -> None:
+        """Write one event of plain values as JSON, past the processors and the renderers, which have failed.
+
+        Args:
+            name: the event's name.
+            event: its fields, short, and of our own making.
+        """
+        line = json.dumps(self.envelope(name, event)).encode("ascii") + b"\n"
+        for sink in self.fd_sinks():
+            sink.write(line, self.patience_s)
 
     def fd_sinks(self) -> list[FdSink]:
         """The sinks that can be written to when nothing else works any more."""
