@@ -73,6 +73,8 @@ def test_the_program_does_what_it_is_for(undisturbed: dict[str, Injected], zygot
         "PW201",
         "PW202",
         "PW301",
+        "PW401",
+        "PW402",
     }
     assert wanted <= rules, wanted - rules
     assert zygotes.run("late").ran.rules == ["PW003"], "stderr, where logging cannot be called any more"

@@ -43,10 +43,14 @@ def make(name, cls=ConnectionPool, **settings):
 
 
 def child():
-    pid = os.fork()
-    if pid:
-        print("child", os.waitpid(pid, 0)[1])
-        return
+    with make("of the parent", min_size=1, timeout=30) as parents:
+        parents.wait()
+        pid = os.fork()
+        if pid:
+            print("child", os.waitpid(pid, 0)[1])
+            return
+        with parents.connection() as conn:
+            print(conn.execute("select 'the parent''s'").fetchone(), flush=True)
     with make("of the child") as pool, pool.connection(timeout=30) as conn:
         print(conn.execute("select 'child'").fetchone(), flush=True)
     sys.exit(0)
@@ -165,8 +169,26 @@ async def asynchronous():
     await early.close()
 
 
+async def opened(pool):
+    await pool.open()
+    return pool
+
+
+async def asked(pool):
+    try:
+        await pool.getconn()
+    except PoolTimeout as error:
+        print(error)
+
+
+def loops():
+    pool = asyncio.run(opened(make("of another loop", AsyncConnectionPool)))
+    asyncio.run(asked(pool))
+
+
 if sys.argv[1] == "rich":
     child()
+    loops()
     checkouts()
     if signal.getsignal(signal.SIGUSR2) is not signal.SIG_DFL:  # POOLWITNESS_SIGNAL
         os.kill(os.getpid(), signal.SIGUSR2)

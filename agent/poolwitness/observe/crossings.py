@@ -46,9 +46,9 @@ class Crossings:
             use: how it is used.
             frame: the innermost one of the caller's.
         """
-        if not self.part.enabled:
-            return
         with self.part:
+            if not self.part.enabled:
+                return
             self.take_in()
             entry = self.ledger.find(pool)
             if entry is None or entry.opened_at is None or entry.closed_at is not None:
