@@ -173,9 +173,8 @@ FORKING = """
 
     if sys.argv[1] == "uwsgi":
         sys.modules["uwsgi"] = types.ModuleType("uwsgi")
-        fork = ctypes.PyDLL(None).fork
-    else:
-        fork = os.fork
+    # As uWSGI does, C code forks without a word to Python.
+    fork = os.fork if sys.argv[1] == "os" else ctypes.PyDLL(None).fork
     from psycopg_pool import ConnectionPool
 
     pool = ConnectionPool(os.environ["DSN"], min_size=3, name="parents", open=True)
@@ -195,7 +194,7 @@ FORKING = """
 """
 
 
-@pytest.mark.parametrize("how", ["os", "uwsgi"])
+@pytest.mark.parametrize("how", ["os", "c", "uwsgi"])
 def test_a_child_has_a_file_of_its_own(tmp_path: Path, dsn: str, how: str) -> None:
     ran = run(FORKING, settings(tmp_path, dsn), how)
     assert ran.status == -signal.SIGKILL, ran.stderr.decode()

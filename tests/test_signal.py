@@ -72,8 +72,9 @@ def test_a_storm_of_signals_is_survived(dsn: str) -> None:
         assert not re.search("Traceback|part_disabled", program.stderr())
 
 
-def test_a_forked_child_without_a_pool_of_its_own_tells_its_own(dsn: str) -> None:
-    with running("forked_later", dsn=dsn, **ASKED) as parent:
+@pytest.mark.parametrize("how", ["by Python", "by C"])
+def test_a_forked_child_without_a_pool_of_its_own_tells_its_own(how: str, dsn: str) -> None:
+    with running("forked_later", how, dsn=dsn, **ASKED) as parent:
         child = int(parent.words[1])
         os.kill(child, signal.SIGUSR2)
         (state,) = parent.wait_for("poolwitness.state")
