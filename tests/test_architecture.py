@@ -30,6 +30,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "blackbox": ("config", "entries", "ledger", "observe", "records", "safety", "stacks"),
     "diagnose": ("config", "records"),
     "report": ("diagnose.findings", "records"),
+    "history": ("diagnose.findings", "diagnose.pages"),
 }
 # A crossing that is meant, by module, with its reason.
 DOORS = {
@@ -143,10 +144,22 @@ def test_each_library_is_named_where_it_belongs() -> None:
 
 
 def test_no_other_library_is_needed() -> None:
-    used = {
-        library for name in MODULES if room_of(name) not in ("cli", "pytest_plugin") for library in third_party(name)
-    }
+    apart = ("cli", "history", "pytest_plugin")
+    used = {library for name in MODULES if room_of(name) not in apart for library in third_party(name)}
     assert used == {"psutil", "psycopg", "psycopg_pool", "structlog"}
+
+
+def test_what_reads_the_logs_never_loads_in_the_host() -> None:
+    assert {library for name in MODULES if within(name, "history") for library in third_party(name)} == {
+        "duckdb",
+        "rich",
+    }
+    importers = {name for name in MODULES if any(within(other, "history") for other in own_imports(name))}
+    assert {room_of(name) for name in importers} == {"cli", "history"}
+    for name in importers:
+        if room_of(name) == "cli":
+            early = set(imports_of(MODULES[name], at_import_time=True))
+            assert not any(found.startswith("poolwitness.history") for found in early), name
 
 
 def test_the_door_from_site_needs_nothing() -> None:

@@ -1,0 +1,129 @@
+"""``poolwitness report FILES…``: what the agents of many processes wrote, and what it means."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from poolwitness.cli import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from poolwitness.history.answers import Report
+    from poolwitness.history.reading import Advance
+    from poolwitness.history.sources import Source
+
+FORMATS = ("auto", "console", "json")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The files, the format, and where to keep the table."""
+    parser.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="logs with the agent's lines in them, folders of such, or - for standard input; gzip, bzip2 and xz too",
+    )
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="auto",
+        help="by default console on a terminal and json elsewhere",
+    )
+    parser.add_argument(
+        "--database", metavar="FILE", help="keep the table of events in this DuckDB file, for questions of your own"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read everything, then answer.
+
+    Returns:
+        0, whatever was found and whatever the files looked like.
+    """
+    try:
+        import duckdb  # noqa: F401
+        import rich  # noqa: F401
+    except ImportError as missing:
+        raise UsageError(
+            f"`poolwitness report` needs {missing.name}, which is not installed: pip install 'poolwitness[report]'."
+        ) from missing
+    from poolwitness.history.sources import BadSource, sources
+
+    try:
+        found = sources(args.files)
+    except BadSource as bad:
+        raise UsageError(str(bad)) from bad
+    show(read(found, args.database), args)
+    return 0
+
+
+def read(found: Sequence[Source], database: str | None) -> Report:
+    """The answers to what some files say.
+
+    Args:
+        found: the files.
+        database: a file to keep the table in, which must not be there yet.
+
+    Raises:
+        UsageError: it is there, or cannot be made.
+    """
+    import duckdb
+
+    from poolwitness.history.answers import answer
+    from poolwitness.history.reading import read as read_all
+    from poolwitness.history.store import Store
+
+    if database is not None and os.path.lexists(database):
+        raise UsageError(f"{database!r} is there already: name a new file for the table of events.")
+    try:
+        with Store(database) as store, progress(found) as advance:
+            return answer(store, read_all(found, store, advance))
+    except duckdb.OutOfMemoryException as error:
+        raise OSError(f"no room for the table of events ({_first_line(error)})") from error
+    except duckdb.IOException as error:
+        raise UsageError(f"the table of events cannot be kept: {_first_line(error)}.") from error
+
+
+def show(report: Report, args: argparse.Namespace) -> None:
+    """Write the report as it was asked for."""
+    form = args.format
+    if form == "auto":
+        form = "console" if sys.stdout.isatty() else "json"
+    if form == "console":
+        from poolwitness.history.renderings import terminal
+
+        terminal.render(report, sys.stdout)
+    else:
+        from poolwitness.history.renderings import document
+
+        write(document.render(report))
+
+
+def write(text: str) -> None:
+    """Print a text in UTF-8, whatever the terminal's encoding is."""
+    sys.stdout.buffer.write(text.encode("utf-8", "replace"))
+
+
+@contextmanager
+def progress(found: Sequence[Source]) -> Iterator[Advance]:
+    """A bar on stderr where that is a terminal; yields what is to be told of bytes that were read."""
+    total = sum(source.size for source in found)
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("reading"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
+        task = bar.add_task("reading", total=total or None)
+        yield lambda size: bar.advance(task, size)
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).split("\n", 1)[0].rstrip(".")

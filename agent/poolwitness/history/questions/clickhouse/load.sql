@@ -1,0 +1,37 @@
+-- From a table lines(raw String), one line of the agent's in each row.
+INSERT INTO events
+SELECT
+    toUnixTimestamp64Micro(parseDateTime64BestEffort(JSONExtractString(raw, 'timestamp'), 6, 'UTC')) AS moment,
+    JSONExtractString(raw, 'event') AS event,
+    JSONExtractString(raw, 'level') AS level,
+    if(event IN ('poolwitness.pool.opened', 'poolwitness.pool.closed'), '', JSONExtractString(raw, 'message')) AS message,
+    concat(run_id, ':', toString(JSONExtractInt(raw, 'process.pid'))) AS process,
+    JSONExtractString(raw, 'poolwitness.run_id') AS run_id,
+    JSONExtractInt(raw, 'poolwitness.seq') AS seq,
+    JSONExtractString(raw, 'poolwitness.rule') AS rule,
+    JSONExtractString(raw, 'poolwitness.rule_name') AS rule_name,
+    JSONExtractString(raw, 'poolwitness.confidence') AS confidence,
+    JSONExtractString(raw, 'poolwitness.fix') AS fix,
+    JSONExtractString(raw, 'poolwitness.fingerprint') AS fingerprint,
+    JSONExtractString(raw, 'db.client.connection.pool.name') AS pool,
+    JSONExtractInt(raw, 'poolwitness.pool.id') AS pool_id,
+    JSONExtractString(raw, 'poolwitness.pool.class') AS pool_class,
+    extract(JSONExtractString(raw, 'poolwitness.pool.created_at'), '((?:[^/\\\\]*[/\\\\])?[^/\\\\]*):\\d+$') AS pool_file,
+    JSONExtractString(raw, 'db.namespace') AS db,
+    JSONExtractString(raw, 'code.file.path') AS file,
+    JSONExtractInt(raw, 'code.line.number') AS line,
+    JSONExtractString(raw, 'code.function.name') AS function,
+    if(event IN ('poolwitness.pool.opened', 'poolwitness.pool.closed'), '', JSONExtractString(raw, 'code.stacktrace')) AS stack,
+    JSONExtractFloat(raw, 'poolwitness.held_s') AS held_s,
+    JSONExtractFloat(raw, 'poolwitness.waited_s') AS waited_s,
+    JSONExtractFloat(raw, 'poolwitness.exit_delay_s') AS exit_delay_s,
+    JSONExtractInt(raw, 'poolwitness.pool.min_size') AS min_size,
+    JSONExtractInt(raw, 'poolwitness.stats.pool_size') AS pool_size,
+    JSONExtractInt(raw, 'poolwitness.peak_in_use') AS peak_in_use,
+    JSONExtractInt(raw, 'poolwitness.pool.num_workers') AS workers,
+    JSONExtractInt(raw, 'poolwitness.pool.threads_alive') AS threads,
+    JSONExtractString(raw, 'poolwitness.verdict') AS verdict,
+    JSONExtractInt(raw, 'poolwitness.suppressed') AS suppressed,
+    JSONExtractInt(raw, 'poolwitness.lines_lost') AS lines_lost
+FROM lines
+WHERE startsWith(JSONExtractString(raw, 'event'), 'poolwitness.');

@@ -1,0 +1,147 @@
+"""Read files into the store: whole files by the database where it can, line by line where it cannot."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+
+from poolwitness.history.sources import STDIN, Source
+from poolwitness.history.spool import Spool
+from poolwitness.history.store import Store, Unreadable
+from poolwitness.history.streams import lines, packed, pieces
+from poolwitness.history.tally import Tally
+from poolwitness.history.unwrap import events_in, looks_ours
+
+BATCH = 128 << 20  # bytes of lines that are taken apart at a time
+
+Advance = Callable[[int], None]
+
+
+def read(found: Iterable[Source], store: Store, advance: Advance = lambda _: None) -> Tally:
+    """Read all sources.
+
+    Args:
+        found: the files, and standard input.
+        store: where events are kept.
+        advance: told of bytes on disk that were read.
+
+    Returns:
+        What was read, and what was passed over.
+    """
+    reader = Reader(store)
+    waiting: list[Source] = []
+    for source in found:
+        reader.tally.files += 1
+        if reader.in_pieces(source):
+            reader.by_pieces(source, advance)
+            continue
+        waiting.append(source)
+        if sum(one.size for one in waiting) >= BATCH:
+            reader.whole(waiting)
+            advance(sum(one.size for one in waiting))
+            waiting = []
+    if waiting:
+        reader.whole(waiting)
+        advance(sum(one.size for one in waiting))
+    reader.load_found()
+    reader.tally.duplicates = store.drop_duplicates()
+    return reader.tally
+
+
+class Reader:
+    """One reading: the store, the counts, and the events that were found inside other lines."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.tally = Tally()
+        self._found: Spool | None = None
+
+    def in_pieces(self, source: Source) -> bool:
+        """Whether a source is no file that the database can read, or too large for one go."""
+        try:
+            return source.path == STDIN or source.size > BATCH or packed(source.path)
+        except OSError:
+            return False  # reading it line by line says why
+
+    def by_pieces(self, source: Source, advance: Advance = lambda _: None) -> None:
+        """Read a source through temporary files, cut between lines."""
+        for path, size in self._cut(source):
+            self.tally.size += size
+            self.whole([Source(path, 0)])
+            os.unlink(path)
+            if size <= source.size and not self._packed(source):
+                advance(size)
+        if self._packed(source):
+            advance(source.size)
+
+    def whole(self, batch: list[Source]) -> None:
+        """Read some files by the database; those that it does not take, line by line."""
+        try:
+            staged = self.store.stage([source.path for source in batch])
+        except Unreadable:
+            if len(batch) == 1:
+                self.by_lines(batch[0])
+            else:
+                middle = len(batch) // 2
+                self.whole(batch[:middle])
+                self.whole(batch[middle:])
+            return
+        self.tally.size += sum(source.size for source in batch)
+        self.tally.lines += staged.lines
+        self.tally.events += staged.ours
+        self.tally.other += staged.lines - staged.ours - staged.named
+        if staged.named:
+            for line in self.store.named():
+                self.look_at(line)
+            self.load_found()
+
+    def by_lines(self, source: Source) -> None:
+        """Read a file line by line."""
+        self.tally.size += source.size
+        for line in lines(source, self.tally):
+            self.tally.lines += 1
+            if b"poolwitness" in line:
+                self.look_at(line.decode("utf-8", "replace"))
+            else:
+                self.tally.other += 1
+        self.load_found()
+
+    def look_at(self, line: str) -> None:
+        """Take the events out of one line that names us."""
+        found = 0
+        for event in events_in(line):
+            if self._found is None:
+                self._found = Spool(self.store.folder)
+            self._found.add(event)
+            found += 1
+        if not found:
+            if looks_ours(line):
+                self.tally.broken += 1
+            else:
+                self.tally.other += 1
+
+    def load_found(self) -> None:
+        """Hand what was found inside other lines to the store."""
+        spool, self._found = self._found, None
+        if spool is None:
+            return
+        staged = self.store.stage([spool.finish()])
+        spool.remove()
+        self.tally.events += staged.ours
+        self.tally.broken += staged.lines - staged.ours
+
+    def _packed(self, source: Source) -> bool:
+        return source.path != STDIN and packed(source.path)
+
+    def _cut(self, source: Source) -> Iterator[tuple[str, int]]:
+        spool = Spool(self.store.folder)
+        for piece in pieces(source, self.tally):
+            end = piece.rfind(b"\n") + 1
+            if spool.size + len(piece) < BATCH or not end:
+                spool.write(piece)
+                continue
+            spool.write(piece[:end])
+            full, spool = spool, Spool(self.store.folder)
+            spool.write(piece[end:])
+            yield full.finish(), full.size
+        yield spool.finish(), spool.size

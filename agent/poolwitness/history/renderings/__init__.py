@@ -1,0 +1,1 @@
+"""The answers for people and for programs, one module a format."""
