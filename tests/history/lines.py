@@ -67,7 +67,7 @@ class Process:
             "code.function.name": "sell",
             "code.stacktrace": f'File "{file}", line {line}, in sell',
         }
-        return self.line("poolwitness.finding", **{**fields, **more})
+        return self.line(str(more.pop("event", "poolwitness.finding")), **{**fields, **more})
 
     def verdict(self, found: int = 0) -> bytes:
         """The last line."""

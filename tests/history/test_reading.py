@@ -48,6 +48,12 @@ def kept(store: Store) -> list[tuple[str, str, int]]:
 
 THE_ONE = [("poolwitness.finding", "f" * 16, 1)]
 
+
+def renamed(**names: str) -> Callable[[str], str]:
+    """The line under the names of a backend."""
+    return lambda line: json.dumps({names.get(name, name): value for name, value in json.loads(line).items()})
+
+
 WRAPPINGS: dict[str, Callable[[str], str]] = {
     "as it is": lambda line: line,
     "docker json-file": lambda line: json.dumps(
@@ -67,6 +73,12 @@ WRAPPINGS: dict[str, Callable[[str], str]] = {
     "braces before it": lambda line: f'{{shop}} {{{{ {{"a": {line}',
     "carriage returns": lambda line: f"{line}\r",
     "a byte order mark": lambda line: f"\ufeff{line}",
+    "otel": renamed(message="body", level="severity_text", event="event_name", logger="otel.scope.name"),
+    "ecs": renamed(
+        timestamp="@timestamp", level="log.level", event="event.action", **{"poolwitness.seq": "event.sequence"}
+    ),
+    "gcp": renamed(timestamp="time", level="severity"),
+    "datadog in docker": lambda line: json.dumps({"log": renamed(level="status", event="evt.name")(line)}),
     "after another that was cut": lambda line: f"{line[:300]}{line}",
 }
 

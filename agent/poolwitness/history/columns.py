@@ -48,15 +48,18 @@ COLUMNS = (
     Column("peak_in_use", "poolwitness.peak_in_use", "integer"),
     Column("workers", "poolwitness.pool.num_workers", "integer"),
     Column("threads", "poolwitness.pool.threads_alive", "integer"),
+    Column("held_back", "poolwitness.held_back", "integer"),
     Column("verdict", "poolwitness.verdict"),
     Column("suppressed", "poolwitness.suppressed", "integer"),
     Column("lines_lost", "poolwitness.lines_lost", "integer"),
 )
 # What the other columns are made of.
 MADE_OF = ("timestamp", "process.pid", "poolwitness.pool.created_at")
-KEYS = (*MADE_OF, *(column.key for column in COLUMNS))
+KINDS = {**dict.fromkeys(MADE_OF, "text"), **{column.key: column.kind for column in COLUMNS}}
+KEYS = tuple(KINDS)
 
 _QUIET = "('poolwitness.pool.opened', 'poolwitness.pool.closed')"
+_TYPES = {"text": "VARCHAR", "long": "VARCHAR", "integer": "BIGINT", "real": "DOUBLE"}
 _LARGEST = 2**53  # beyond it JSON's integers lose digits on the way, and sums of them their range
 
 
@@ -70,25 +73,25 @@ def staging(source: str) -> str:
         One row a line that is not blank: ``raw`` where somebody has to look at it (a line that names us and is not one
         of ours as it stands), ``ours``, and the columns of the table.
     """
-    at = {key: number for number, key in enumerate(KEYS, start=1)}
-    paths = ", ".join(f"'$.\"{key}\"'" for key in KEYS)
-    columns = ",\n  ".join(f"{_value(column, at[column.key])} AS {column.name}" for column in COLUMNS)
-    stamp, pid, created = (f"v[{at[key]}]" for key in MADE_OF)
+    # A struct's fields are had for nothing, where each element of a list is copied.
+    types = ", ".join(f'"{key}":"{_TYPES[kind]}"' for key, kind in KINDS.items())
+    columns = ",\n    ".join(f"{_value(column)} AS {column.name}" for column in COLUMNS)
+    stamp, pid, created = (_field(key) for key in MADE_OF)
     # Anything else is no moment at which this program can have run, and ends in no integer.
     moment = f"CASE WHEN {stamp} BETWEEN '1970' AND '2200' THEN epoch_us(try_cast({stamp} AS TIMESTAMP)) END"
     return rf"""
 WITH lines AS (
-  SELECT raw FROM {source} WHERE raw IS NOT NULL AND trim(raw, E' \t\x0b\x0c') <> ''
-), taken AS (
   SELECT raw, contains(raw, 'poolwitness') AS named,
     CASE WHEN starts_with(raw, '{{') AND contains(raw, '"poolwitness.run_id"')
-      THEN TRY(json_extract_string(raw, [{paths}])) END AS v
-  FROM lines
+      THEN TRY(from_json(raw, '{{{types}}}')) END AS v
+  FROM {source} WHERE regexp_matches(raw, '[^ \t\x0b\x0c]')
 ), apart AS (
-  SELECT raw, named, {moment} AS moment, {columns},
-    concat(v[{at["poolwitness.run_id"]}], ':', {pid}) AS process,
-    coalesce(regexp_extract({created}, '((?:[^/\\]*[/\\])?[^/\\]*):\d+$', 1), '') AS pool_file
-  FROM taken
+  SELECT raw, named, {moment} AS moment,
+    {columns},
+    concat({_field("poolwitness.run_id")}, ':', {pid}) AS process,
+    CASE WHEN {created} IS NULL THEN '' ELSE regexp_extract({created}, '((?:[^/\\]*[/\\])?[^/\\]*):\d+$', 1) END
+      AS pool_file
+  FROM lines
 ), judged AS (
   SELECT *, named AND moment IS NOT NULL AND starts_with(event, 'poolwitness.') AND run_id <> '' AS ours FROM apart
 )
@@ -96,14 +99,16 @@ SELECT * REPLACE (CASE WHEN named AND NOT ours THEN raw END AS raw) FROM judged
 """
 
 
-def _value(column: Column, number: int) -> str:
-    value = f"v[{number}]"
+def _field(key: str) -> str:
+    return f'v."{key}"'
+
+
+def _value(column: Column) -> str:
+    value = _field(column.key)
     if column.kind == "integer":
-        whole = f"coalesce(try_cast({value} AS BIGINT), 0)"
-        return f"least(greatest({whole}, -{_LARGEST}), {_LARGEST})"
+        return f"least(greatest(coalesce({value}, 0), -{_LARGEST}), {_LARGEST})"
     if column.kind == "real":
-        real = f"try_cast({value} AS DOUBLE)"
-        return f"CASE WHEN isfinite({real}) THEN {real} ELSE 0 END"
+        return f"CASE WHEN isfinite({value}) THEN {value} ELSE 0 END"
     if column.kind == "long":
-        return f"CASE WHEN event IN {_QUIET} THEN '' ELSE coalesce({value}, '') END"
+        return f"CASE WHEN {_field('event')} IN {_QUIET} THEN '' ELSE coalesce({value}, '') END"
     return f"coalesce({value}, '')"

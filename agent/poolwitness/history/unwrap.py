@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from poolwitness.history.profiles import restored
+
 Event = dict[str, Any]
 
 DEEPEST = 4  # Docker's line in a collector's line in a queue's message
@@ -44,17 +46,12 @@ def looks_ours(line: str) -> bool:
     return any(mark in plain for mark in MARKS)
 
 
-def is_ours(value: Event) -> bool:
-    """Whether an object is one of our events."""
-    name, run = value.get("event"), value.get("poolwitness.run_id")
-    return isinstance(name, str) and name.startswith("poolwitness.") and isinstance(run, str) and bool(run)
-
-
 def _events_of(value: Any, depth: int) -> Iterator[Event]:
     if not isinstance(value, dict) or depth > DEEPEST:
         return
-    if is_ours(value):
-        yield value
+    event = restored(value)
+    if event is not None:
+        yield event
         return
     for inner in list(value.values())[:MOST_VALUES]:
         if isinstance(inner, dict):

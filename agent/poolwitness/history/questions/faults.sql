@@ -1,22 +1,27 @@
 -- One row a fault, that is a fingerprint: the same fault at the same functions, in all processes and deployments.
 CREATE VIEW faults AS
 WITH
+    -- What an agent held back is told with the next line of its fingerprint, or at the end by an event of its own.
+    told AS (
+        SELECT *, CASE WHEN event = 'poolwitness.finding' THEN 1 ELSE 0 END AS written
+        FROM events WHERE event IN ('poolwitness.finding', 'poolwitness.finding.held_back')
+    ),
     counts AS (
         SELECT
             f.fingerprint AS print,
-            count(*) AS findings,
+            sum(f.written + f.held_back) AS findings,
             count(DISTINCT f.process) AS processes,
             count(DISTINCT f.line) AS places,
             min(f.moment) AS first_at,
             max(f.moment) AS last_at,
-            sum(CASE WHEN f.moment > a.now_from THEN 1 ELSE 0 END) AS findings_now,
-            sum(CASE WHEN f.moment > a.before_from AND f.moment <= a.now_from THEN 1 ELSE 0 END) AS findings_before,
+            sum(CASE WHEN f.moment > a.now_from THEN f.written + f.held_back ELSE 0 END) AS findings_now,
+            sum(CASE WHEN f.moment > a.before_from AND f.moment <= a.now_from THEN f.written + f.held_back ELSE 0 END)
+                AS findings_before,
             count(DISTINCT CASE WHEN f.moment > a.now_from THEN f.process END) AS processes_now,
             count(DISTINCT CASE WHEN f.moment > a.before_from AND f.moment <= a.now_from THEN f.process END)
                 AS processes_before,
             max(greatest(f.held_s, f.waited_s, f.exit_delay_s)) AS worst_s
-        FROM events AS f CROSS JOIN asked AS a
-        WHERE f.event = 'poolwitness.finding'
+        FROM told AS f CROSS JOIN asked AS a
         GROUP BY f.fingerprint
     ),
     latest AS (
@@ -26,11 +31,10 @@ WITH
             e.function AS function, e.stack AS stack, e.pool AS pool, e.pool_class AS pool_class,
             e.pool_file AS pool_file, e.db AS db,
             row_number() OVER (PARTITION BY e.fingerprint ORDER BY e.process DESC, e.seq DESC) AS nth
-        FROM events AS e JOIN counts AS c ON e.fingerprint = c.print AND e.moment = c.last_at
-        WHERE e.event = 'poolwitness.finding'
+        FROM told AS e JOIN counts AS c ON e.fingerprint = c.print AND e.moment = c.last_at
     ),
     back AS (
-        SELECT fingerprint AS back_print, count(*) AS came_back
+        SELECT fingerprint AS back_print, sum(1 + held_back) AS came_back
         FROM events WHERE event = 'poolwitness.finding.resolved'
         GROUP BY fingerprint
     ),

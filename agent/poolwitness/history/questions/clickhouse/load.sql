@@ -30,6 +30,7 @@ SELECT
     JSONExtractInt(raw, 'poolwitness.peak_in_use') AS peak_in_use,
     JSONExtractInt(raw, 'poolwitness.pool.num_workers') AS workers,
     JSONExtractInt(raw, 'poolwitness.pool.threads_alive') AS threads,
+    JSONExtractInt(raw, 'poolwitness.held_back') AS held_back,
     JSONExtractString(raw, 'poolwitness.verdict') AS verdict,
     JSONExtractInt(raw, 'poolwitness.suppressed') AS suppressed,
     JSONExtractInt(raw, 'poolwitness.lines_lost') AS lines_lost

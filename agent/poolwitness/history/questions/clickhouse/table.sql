@@ -29,6 +29,7 @@ CREATE TABLE events (
     peak_in_use Int64,
     workers Int64,
     threads Int64,
+    held_back Int64,
     verdict LowCardinality(String),
     suppressed Int64,
     lines_lost Int64

@@ -30,6 +30,7 @@ CREATE TABLE events (
     peak_in_use BIGINT,      -- poolwitness.peak_in_use
     workers BIGINT,          -- poolwitness.pool.num_workers
     threads BIGINT,          -- poolwitness.pool.threads_alive
+    held_back BIGINT,        -- poolwitness.held_back: so many more of the same were not written
     verdict VARCHAR,         -- poolwitness.verdict
     suppressed BIGINT,       -- poolwitness.suppressed
     lines_lost BIGINT        -- poolwitness.lines_lost
