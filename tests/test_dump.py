@@ -110,8 +110,9 @@ def test_a_blocked_event_loop_answers_where_a_signal_was_asked_for(dsn: str) -> 
         assert pool["checkouts"][0]["holder"] == "holder"
 
 
-def test_a_forked_child_answers_for_itself(dsn: str) -> None:
-    with running("forking", dsn=dsn, **ON) as parent:
+@pytest.mark.parametrize("how", ["by Python", "by C"])
+def test_a_forked_child_answers_for_itself(how: str, dsn: str) -> None:
+    with running("forking", how, dsn=dsn, **ON) as parent:
         child, named_parent = (int(word) for word in parent.words[1:])
         assert named_parent == parent.pid
         own = [pool["name"] for pool in document(child)["pools"] if not pool["inherited"]]

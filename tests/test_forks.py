@@ -136,6 +136,36 @@ def test_without_memory_that_is_wiped_the_hook_and_the_pid_tell(dsn: str) -> Non
     assert ran.verdict == "clean"
 
 
+@pytest.mark.parametrize("how", ["os", "c"])
+def test_a_child_looks_at_its_pools_with_a_thread_of_its_own(how: str, dsn: str, tmp_path: Path) -> None:
+    program = """
+        import ctypes, os, sys, time
+        from psycopg_pool import ConnectionPool
+
+        fork = os.fork if sys.argv[1] == "os" else ctypes.PyDLL(None).fork
+        parents = ConnectionPool(os.environ["DSN"], open=True, min_size=1, num_workers=1)
+        with parents.connection() as conn:
+            conn.execute("select 1")
+        pid = fork()
+        if pid:
+            print(os.waitpid(pid, 0)[1])
+            parents.close()
+            sys.exit(0)
+        own = ConnectionPool(os.environ["DSN"], open=True, min_size=1, num_workers=1)
+        conn = own.getconn()
+        deadline_mono = time.monotonic() + 30
+        while time.monotonic() < deadline_mono:
+            with open(sys.argv[2] % os.getpid()) as told:
+                if "PW103" in told.read():
+                    os._exit(0)
+            time.sleep(0.05)
+        os._exit(1)
+    """
+    often = {"POOLWITNESS_HELD_S": "0.3", "POOLWITNESS_SWEEP_S": "0.1"}
+    env = settings(dsn, POOLWITNESS_OUTPUT=f"file:{tmp_path}/%p.log", **often)
+    assert run(program, env, how, f"{tmp_path}/%d.log").stdout == b"0\n"
+
+
 def test_every_use_is_counted_and_the_fault_told_once(dsn: str) -> None:
     program = """
         import os, sys

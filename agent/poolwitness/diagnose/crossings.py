@@ -10,10 +10,10 @@ from poolwitness.records import Crossing, PoolRecord, Snapshot, Stack
 
 # By what forks the program's processes.
 _AFTER_FORK = {
-    "gunicorn": "open it in `post_fork(server, worker)` of gunicorn's configuration",
-    "celery": "open it in a handler of `celery.signals.worker_process_init`, and close it in one of `worker_process_shutdown`",
-    "uwsgi": "open it in a function under `@uwsgidecorators.postfork`, or set `lazy-apps = true`",
-    "multiprocessing": "open it in the function given as `initializer=`, or use the start method spawn",
+    "gunicorn": "make it with open=False and open it in `post_fork(server, worker)` of gunicorn's configuration",
+    "celery": "make it with open=False, open it in a handler of `celery.signals.worker_process_init` and close it in one of `worker_process_shutdown`",
+    "uwsgi": "make it with open=False and open it in a function under `@uwsgidecorators.postfork`, or set `lazy-apps = true`",
+    "multiprocessing": "make or open it in the function given as `initializer=`, or use the start method spawn",
 }
 _AFTER_ANY_FORK = "make it with open=False and open it in each process after the fork"
 _ON_OTHER_LOOPS = {

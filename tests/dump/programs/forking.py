@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 import time
@@ -9,7 +10,7 @@ import time
 from psycopg_pool import ConnectionPool
 
 parents = ConnectionPool(os.environ["DSN"], open=True, min_size=0, max_size=1, num_workers=1, name="the parent's")
-child = os.fork()
+child = os.fork() if sys.argv[1:] != ["by C"] else ctypes.PyDLL(None).fork()
 if child == 0:
     with ConnectionPool(os.environ["DSN"], open=True, min_size=0, max_size=1, num_workers=1, name="the child's"):
         sys.stdout.write(f"READY {os.getpid()} {os.getppid()}\n")

@@ -20,5 +20,5 @@ async def work() -> None:
 asyncio.run(work())
 try:
     asyncio.run(pool.close(timeout=0.5))  # mark: closed
-except (RuntimeError, asyncio.CancelledError) as error:
+except (RuntimeError, ValueError, asyncio.CancelledError) as error:
     print(type(error).__name__)
