@@ -23,7 +23,6 @@ BOUNDARIES = {
     "poolwitness.report.sinks:_follow_all_in_child": "a fork hook: each sink contained",
     "poolwitness.observe.activity:ActivityWatch._note": "contained whole, on the way of every query",
     "poolwitness.observe.crossings:Crossings.look": "contained whole, on the way of what may have crossed",
-    "poolwitness.observe.crossings:Crossings.look_at_loop": "contained whole, on the way of every async checkout",
     "poolwitness.observe.checkouts:CheckoutWatch._leave": "contained whole, on the way of every checkout",
     "poolwitness.observe.checkouts:CheckoutWatch._came_back": "contained whole",
 }

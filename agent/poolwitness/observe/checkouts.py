@@ -227,7 +227,8 @@ class CheckoutWatch:
         part, slots, new_slot = self.part, self.ledger.slots, self.ledger.new_slot
         capture, noted, current_task = self.capture, self._noted_wait, asyncio.current_task
         getframe, monotonic, nested = sys._getframe, time.monotonic, self.listener.nested
-        home, crossings = forks.home, self.crossings
+        home, look_closer = forks.home, self.crossings.look
+        pools_get, running_loop = self.ledger.pools.get, asyncio._get_running_loop
 
         def note(pool: Any, conn: Any, frame: FrameType | None, waited_from: float) -> None:
             try:
@@ -256,7 +257,9 @@ class CheckoutWatch:
                 fail(part, type(error), error.__traceback__)
 
         async def getconn(self_: Any, timeout: float | None = None) -> Any:
-            (crossings.look_at_loop if home else crossings.look)(self_, USED, getframe().f_back)
+            entry = pools_get(id(self_))
+            if not home or (entry is not None and entry.loop is not None and entry.loop() is not running_loop()):
+                look_closer(self_, USED, getframe().f_back)
             try:
                 waited_from = 0.0 if self_._pool else monotonic()
             except Exception:  # noqa: BLE001 - a pool half made, or one that lets nobody look
@@ -314,11 +317,16 @@ class CheckoutWatch:
         return putconn
 
     def _async_put(self, original: AnyFunction) -> AnyFunction:
+        import asyncio
+
         slots, leave = self.ledger.slots, self._leave
-        home, crossings = forks.home, self.crossings
+        home, look_closer = forks.home, self.crossings.look
+        pools_get, running_loop = self.ledger.pools.get, asyncio._get_running_loop
 
         async def putconn(self_: Any, conn: Any) -> Any:
-            (crossings.look_at_loop if home else crossings.look)(self_, RETURNED, sys._getframe().f_back)
+            entry = pools_get(id(self_))
+            if not home or (entry is not None and entry.loop is not None and entry.loop() is not running_loop()):
+                look_closer(self_, RETURNED, sys._getframe().f_back)
             slot = slots.get(id(conn))
             if slot is None or slot.raw is None or slot.ref() is not conn:
                 return await original(self_, conn)

@@ -58,17 +58,6 @@ class Crossings:
             elif entry.loop is not None:
                 self._look_at_loop(entry, use, frame)
 
-    def look_at_loop(self, pool: Any, use: str, frame: FrameType | None) -> None:
-        """The same for an async pool in a process that made all its pools itself, on every checkout."""
-        with self.part:
-            if not self.part.enabled:
-                return
-            entry = self.ledger.pools.get(id(pool))
-            if entry is None or entry.loop is None or entry.closed_at is not None:
-                return
-            if entry.loop() is not sys.modules["asyncio"]._get_running_loop():
-                self._look_at_loop(entry, use, frame)
-
     def _crossed_fork(self, entry: PoolEntry, use: str, frame: FrameType | None) -> None:
         if entry.crossed_fork is not None:
             entry.crossed_fork[2] += 1
