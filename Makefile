@@ -8,7 +8,7 @@ export PIP_ROOT_USER_ACTION = ignore
 DEMO_PYTHONS := $(if $(filter file,$(origin PYTHON)),3.13 3.14)
 INSTALL := -m pip install --quiet --no-build-isolation
 
-.PHONY: demo test slow bench matrix lint clean
+.PHONY: demo test slow bench docs matrix lint clean
 
 demo: .venv-demo/made
 	.venv-demo/bin/python $(INSTALL) --no-deps --force-reinstall .
@@ -27,6 +27,11 @@ slow: .venv/made
 bench: .venv/made
 	.venv/bin/python $(INSTALL) --no-deps --force-reinstall .
 	.venv/bin/python -m benchmarks $(BENCH)
+
+# What is made from the contract of the lines: docs/events.md and the JSON Schema in the package.
+docs: .venv/made
+	.venv/bin/python $(INSTALL) --no-deps --force-reinstall .
+	.venv/bin/python -m tests.schema.generate
 
 # For example: make matrix MATRIX="--pythons 3.13 --pools 3.3 --pytest=-x"
 matrix: .venv/made

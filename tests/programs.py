@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.schema.validation import validate
+
 PATIENCE_S = 60.0
 LINE_BYTES = 4096
 
@@ -134,6 +136,7 @@ def strict(raw: bytes) -> dict[str, Any]:
     except ValueError as error:
         raise AssertionError(f"not JSON: {raw!r}") from error
     assert isinstance(event, dict)
+    validate(event)
     return event
 
 

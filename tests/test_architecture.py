@@ -31,6 +31,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "diagnose": ("config", "records"),
     "report": ("diagnose.findings", "records"),
     "history": ("diagnose.findings", "diagnose.pages"),
+    "schema": ("report.kinds",),
 }
 # A crossing that is meant, by module, with its reason.
 DOORS = {

@@ -25,7 +25,7 @@ from poolwitness.cli.postmortem_text import text_of
 from poolwitness.config import Config
 from poolwitness.diagnose.examine import examine
 from tests.commands import Completed, cli, environ
-from tests.programs import environment, run
+from tests.programs import environment, run, strict
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL to send there")]
 
@@ -81,7 +81,7 @@ def settings(folder: Path, dsn: str, **more: str) -> dict[str, str]:
 def told(completed: Completed) -> list[dict[str, Any]]:
     """The events on a command's stdout."""
     assert "Traceback" not in completed.stderr
-    return [json.loads(line) for line in completed.stdout.splitlines()]
+    return [strict(line) for line in completed.stdout.encode().splitlines(keepends=True)]
 
 
 def named(found: list[dict[str, Any]], event: str) -> list[dict[str, Any]]:

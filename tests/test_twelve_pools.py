@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.programs import strict
 
 PROGRAM = """\
 import os
@@ -32,7 +33,7 @@ def run(tmp_path: Path, dsn: str, workers: int, **settings: str) -> tuple[list[d
     done = subprocess.run([sys.executable, str(program)], env=env, capture_output=True, text=True, check=False)
     ended = time.time()
     assert done.returncode == 0, done.stderr
-    lines = [json.loads(line) for line in done.stderr.splitlines() if line.startswith('{"timestamp"')]
+    lines = [strict(line.encode()) for line in done.stderr.splitlines(keepends=True) if line.startswith('{"timestamp"')]
     verdict = next(line for line in lines if line["event"] == "poolwitness.verdict")
     return lines, ended - datetime.fromisoformat(verdict["timestamp"].replace("Z", "+00:00")).timestamp()
 

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.programs import strict
+
 PROGRAMS = Path(__file__).parent / "programs"
 PATIENCE_S = 60.0
 
@@ -61,7 +63,7 @@ class Running:
     def events(self, name: str = "") -> list[Document]:
         """The agent's events so far, all or those of a name."""
         lines = self.stderr().splitlines(keepends=True)
-        told = [json.loads(line) for line in lines if line.startswith("{") and line.endswith("\n")]
+        told = [strict(line.encode()) for line in lines if line.startswith("{") and line.endswith("\n")]
         return [event for event in told if not name or event["event"] == name]
 
     def wait_for(self, name: str, count: int = 1) -> list[Document]:

@@ -6,6 +6,8 @@ import json
 import re
 from typing import Any
 
+from tests.schema.validation import validate
+
 LINE_BYTES = 4096
 ALWAYS: dict[str, type | tuple[type, ...]] = {
     "timestamp": str,
@@ -72,9 +74,7 @@ def _check(event: Event) -> None:
     for key, kind in ALWAYS.items():
         assert isinstance(event.get(key), kind), f"{key} is {event.get(key)!r} in {event}"
     assert _TIMESTAMP.fullmatch(event["timestamp"]), event
-    for key in event:
-        prefixes = [key[:index] for index, letter in enumerate(key) if letter == "."]
-        assert not set(prefixes) & set(event), f"{key} has a prefix that is a key itself in {event}"
+    validate(event)
 
 
 def _check_order(events: list[Event]) -> None:

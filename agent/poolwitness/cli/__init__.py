@@ -24,6 +24,7 @@ COMMANDS = {
     "dump": "say what lives in a running process: its pools, the connections that are out, and who has them",
     "postmortem": "say what dead processes left in their black boxes: pools open, connections out, requests waiting",
     "report": "say what the agents of many processes wrote: which lines leak most, since when, what got worse",
+    "schema": "print the JSON Schema of the lines",
     "sitedir": "print the directory to put on PYTHONPATH",
 }
 

@@ -10,8 +10,7 @@ from poolwitness.diagnose.findings import Finding
 from poolwitness.diagnose.lifecycle import exit_delayed
 from poolwitness.records import PoolRecord
 from poolwitness.report import events, late
-from poolwitness.report.pipeline import Pipeline
-from poolwitness.report.redact import clean
+from poolwitness.report.pipeline import Pipeline, prepared
 from poolwitness.report.sinks import FdSink, stderr_sink
 
 # Stand in for the name and the number of a pool; no program has them.
@@ -67,15 +66,15 @@ class LateExit:
 
     def _templates(self, finding: Finding, raised: bool) -> list[late.Template]:
         event = events.finding(finding)
-        event = self.pipeline.envelope("poolwitness.finding", event, seq=0)
+        event = prepared(self.pipeline.envelope("poolwitness.finding", event, seq=0))
+        # The gaps are texts, also where a number will stand.
         event["timestamp"] = late.TIME
         event["poolwitness.seq"] = late.SEQ_VALUE.strip('"')
         event["poolwitness.exit_delay_s"] = late.DELAY_VALUE.strip('"')
         event["poolwitness.exit_delay_total_s"] = late.TOTAL_VALUE.strip('"')
         if raised:
             event["exception.type"] = late.KIND
-        cleaned = clean(event)
-        return [(sink, self._render(sink, cleaned)) for sink in self.sinks]
+        return [(sink, self._render(sink, event)) for sink in self.sinks]
 
     @staticmethod
     def _render(sink: FdSink, event: dict[str, object]) -> bytes:

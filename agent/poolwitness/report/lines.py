@@ -3,60 +3,107 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import structlog
 
 LONGEST_LINE = 4096  # PIPE_BUF on Linux: up to here one write to a pipe is atomic
-_TRIMMABLE = ("code.stacktrace", "poolwitness.pool.threads", "message", "poolwitness.fix")
+_FIRST_TO_GO = ("code.stacktrace", "poolwitness.pool.threads", "message", "poolwitness.fix")
+# Readers count on these: shortened if need be, and never left out.
+_KEPT_NAMES = """
+    timestamp level event message logger process.pid poolwitness.schema_version poolwitness.run_id poolwitness.seq
+    poolwitness.truncated poolwitness.rule poolwitness.rule_name poolwitness.confidence poolwitness.fix
+    poolwitness.fingerprint poolwitness.verdict
+"""
+_KEPT = frozenset(_KEPT_NAMES.split())
+
+Event = dict[str, Any]
 
 
-def _dumps(event: dict[str, Any], **_: Any) -> str:
+def _dumps(event: Any, **_: Any) -> str:
     return json.dumps(event, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
 
 
 _renderer = structlog.processors.JSONRenderer(serializer=_dumps)
 
 
-def render_json(event: dict[str, Any]) -> bytes:
-    """The event as one line; what does not fit is cut out of the middle of its longest values."""
-    line = _encode(event)
-    if len(line) <= LONGEST_LINE:
+class JsonRenderer:
+    """Renders an event as one line.
+
+    Args:
+        rename: gives the event under a backend's names, the last thing before it is written.
+    """
+
+    def __init__(self, rename: Callable[[Event], Event] | None = None) -> None:
+        self.rename = rename
+
+    def __call__(self, event: Event) -> bytes:
+        """The event as one line; what does not fit is cut out of the middle of its longest values."""
+        line = self._encode(event)
+        if len(line) <= LONGEST_LINE:
+            return line
+        event = {**event, "poolwitness.truncated": True}
+        for key in _FIRST_TO_GO:
+            excess = len(self._encode(event)) - LONGEST_LINE
+            while excess > 0 and (saved := _shorten(event, key)):
+                excess -= saved
+        while len(line := self._encode(event)) > LONGEST_LINE:
+            _cut(event, len(line) - LONGEST_LINE)
         return line
-    event = dict(event)
-    event["poolwitness.truncated"] = True
-    for key in _TRIMMABLE:
-        while len(line := _encode(event)) > LONGEST_LINE and _shorten(event, key):
-            pass
-    # Whatever is still the longest, until it fits: keys and numbers alone are far below the limit.
-    while len(line := _encode(event)) > LONGEST_LINE:
-        longest = max(event, key=lambda key: len(_dumps({key: event[key]})))
-        if not _shorten(event, longest):
-            del event[longest]
-    return line
+
+    def _encode(self, event: Event) -> bytes:
+        text = _renderer(None, "", event if self.rename is None else self.rename(event))
+        return (text if isinstance(text, bytes) else text.encode("ascii")) + b"\n"
 
 
-def _encode(event: dict[str, Any]) -> bytes:
-    text = _renderer(None, "", event)
-    return (text if isinstance(text, bytes) else text.encode("ascii")) + b"\n"
+render_json = JsonRenderer()
 
 
-def _shorten(event: dict[str, Any], key: str) -> bool:
-    value = event.get(key)
+def _cut(event: Event, excess: int) -> None:
+    """Shorten whatever is longest, and leave out what cannot be shortened, until *excess* bytes are gone."""
+    sizes = {key: _size(key) + _size(value) for key, value in event.items()}
+    fixed: set[str] = set()
+    while excess > 0 and (left := sizes.keys() - fixed):
+        key = max(left, key=sizes.__getitem__)
+        saved = _shorten(event, key)
+        if not saved and key in _KEPT:
+            fixed.add(key)
+            continue
+        if not saved:
+            del event[key]
+            saved = sizes.pop(key)
+        else:
+            sizes[key] -= saved
+        excess -= saved
+    if excess > 0:  # only what readers count on is left, and no event of ours is that long
+        del event[max(event, key=sizes.__getitem__)]
+
+
+def _size(value: Any) -> int:
+    return len(_dumps(value))
+
+
+def _shorten(event: Event, key: str) -> int:
+    """Take a part of a value away; the bytes that this saves, 0 where it is as short as it can be."""
+    before = event.get(key)
+    for after in _shorter(before):
+        saved = _size(before) - _size(after)
+        if saved > 0:
+            event[key] = after
+            return saved
+    return 0
+
+
+def _shorter(value: Any) -> Iterator[Any]:
     if isinstance(value, str):
         parts = value.split("\n")
         if len(parts) > 5:
             # The outermost frames tell the program, the innermost the fault: the middle goes first.
-            middle = len(parts) // 2
             kept = [part for part in parts if part != "..."]
             middle = len(kept) // 2
-            event[key] = "\n".join([*kept[:middle], "...", *kept[middle + 1 :]])
-            return True
+            yield "\n".join([*kept[:middle], "...", *kept[middle + 1 :]])
         if len(value) > 40:
-            event[key] = value[: len(value) // 2] + "…"
-            return True
-        return False
-    if isinstance(value, (list, tuple)) and value:
-        event[key] = list(value)[: len(value) // 2]
-        return True
-    return False
+            yield value[: len(value) // 2] + "…"
+    elif isinstance(value, (list, tuple)) and value:
+        yield list(value)[: len(value) // 2]

@@ -14,8 +14,11 @@ from typing import Any
 import structlog
 
 from poolwitness import SCHEMA_VERSION
-from poolwitness.report.redact import clean
+from poolwitness.report.kinds import conform
+from poolwitness.report.redact import LARGEST_EXACT, clean
 from poolwitness.report.sinks import FdSink, Reentrance, Sink
+
+YEAR_9999 = 253_370_764_800.0
 
 
 class Pipeline:
@@ -43,7 +46,8 @@ class Pipeline:
             name: the event's name.
             event: its fields; ``level`` and ``message`` among them.
         """
-        self._logger.msg(name, **event)
+        # Not as keywords: a field may be called anything.
+        self._logger.msg(name, fields=event)
 
     def msg(self, event: dict[str, Any]) -> None:
         """The end of the pipeline: each sink in turn, one that fails does not keep it from the others."""
@@ -90,34 +94,43 @@ class Pipeline:
 
     def envelope(self, name: str, event: dict[str, Any], seq: int | None = None) -> dict[str, Any]:
         """The fields that every event has, in front of its own; the next number where none is given."""
-        level = event.pop("level", "info")
-        return {
-            "timestamp": timestamp(event.pop("timestamp", None) or time.time()),
-            "level": level,
+        at, pid = event.get("timestamp"), event.get("process.pid")
+        envelope = {
+            "timestamp": timestamp(at if isinstance(at, float) and 0.0 < at < YEAR_9999 else time.time()),
+            "level": event.get("level", "info"),
             "event": name,
-            "message": event.pop("message", ""),
+            "message": event.get("message", ""),
             "logger": "poolwitness",
-            "process.pid": os.getpid(),
+            "process.pid": pid if type(pid) is int and 0 <= pid <= LARGEST_EXACT else os.getpid(),
             "poolwitness.schema_version": SCHEMA_VERSION,
             "poolwitness.run_id": self.run_id,
             "poolwitness.seq": next(self.seq) if seq is None else seq,
-            **event,
         }
+        return envelope | {key: value for key, value in event.items() if key not in envelope}
 
     def _envelope(self, _logger: Any, _method: str, event: Any) -> Any:
-        return self.envelope(event.pop("event"), event)
+        return self.envelope(event["event"], event["fields"])
 
 
 def _clean_values(_logger: Any, _method: str, event: Any) -> Any:
-    cleaned = clean(event)
-    if not isinstance(cleaned, dict):
-        raise TypeError("an event that cannot be cleaned is not written")
-    return cleaned
+    return prepared(event)
 
 
 def _keep_as_dict(_logger: Any, _method: str, event: Any) -> Any:
     # A tuple of (args, kwargs) is passed on as it is: each sink renders for itself.
     return (event,), {}
+
+
+def prepared(event: dict[str, Any]) -> dict[str, Any]:
+    """An event as it may be rendered: clean, and every field of its type.
+
+    Raises:
+        TypeError: it cannot be cleaned, and is not written.
+    """
+    cleaned = clean(event)
+    if not isinstance(cleaned, dict):
+        raise TypeError("an event that cannot be cleaned is not written")
+    return conform(cleaned)
 
 
 def new_run_id() -> str:

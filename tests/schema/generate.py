@@ -1,0 +1,25 @@
+"""Write what is made from the contract: the JSON Schema in the package, and docs/events.md.
+
+python -m tests.schema.generate
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from poolwitness.schema import document, pages
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def made() -> dict[Path, str]:
+    """Each file with the text that it must have."""
+    return {
+        ROOT / "agent" / "poolwitness" / "schema" / document.FILE: document.as_text(document.build()),
+        ROOT / "docs" / "events.md": pages.events_page(),
+    }
+
+
+if __name__ == "__main__":
+    for path, text in made().items():
+        path.write_text(text, encoding="utf-8")

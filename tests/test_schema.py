@@ -1,0 +1,214 @@
+"""The contract of the lines: complete, in order with its documents, and true whatever values come in."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from poolwitness.diagnose.findings import RULES
+from poolwitness.report.kinds import FAMILIES, KINDS
+from poolwitness.report.lines import JsonRenderer
+from poolwitness.report.pipeline import Pipeline
+from poolwitness.schema import document
+from poolwitness.schema.events import EVENTS, Event, every_field
+from poolwitness.schema.fields import UTC
+from tests.commands import cli
+from tests.hostile import values
+from tests.programs import strict
+from tests.schema import generate, samples
+from tests.schema.validation import validate
+
+BY_NAME = {event.name: event for event in EVENTS}
+events = pytest.mark.parametrize("event", EVENTS, ids=BY_NAME)
+
+
+class Kept:
+    """A sink that renders and keeps the lines."""
+
+    name = "kept"
+
+    def __init__(self, render: JsonRenderer) -> None:
+        self.render = render
+        self.lines: list[bytes] = []
+
+    def accept(self, event: dict[str, Any], patience_s: float) -> bool:
+        """Keep one."""
+        self.lines.append(self.render(event))
+        return True
+
+
+def written(name: str, fields: dict[Any, Any], render: JsonRenderer | None = None) -> bytes:
+    """What the agent writes for an event: through the whole pipeline, to the one line."""
+    sink = Kept(render or JsonRenderer())
+    pipeline = Pipeline([sink])
+    pipeline.emit(name, fields)
+    assert pipeline.lost == 0
+    (line,) = sink.lines
+    return line
+
+
+def test_the_schema_is_one_and_lies_in_the_package() -> None:
+    schema = json.loads(document.shipped())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert schema["$schema"].endswith("2020-12/schema")
+    assert schema["$id"] == document.ID
+    assert cli("schema").stdout == document.shipped()
+
+
+@pytest.mark.parametrize("path", generate.made(), ids=lambda path: path.name)
+def test_what_is_made_from_it_is_up_to_date(path: Any) -> None:
+    assert path.read_text(encoding="utf-8") == generate.made()[path], "run `make docs`"
+
+
+def test_every_field_has_a_type_and_a_meaning() -> None:
+    described = {name.rstrip("*") for name in every_field()}
+    assert {*KINDS, *FAMILIES} == described, "a type in report/kinds.py and a meaning in schema/events.py, for each"
+
+
+@events
+def test_its_example_is_an_event(event: Event) -> None:
+    validate(samples.full(event))
+    assert set(event.required) <= {field.name for field in event.fields}
+    names = [field.name for field in event.every_field]
+    assert len(set(names)) == len(names), "described twice"
+
+
+@events
+def test_the_pipeline_leaves_a_good_event_alone(event: Event) -> None:
+    line = strict(written(event.name, samples.own_fields(event)))
+    given = samples.own_fields(event)
+    assert {name: line[name] for name in given} == given
+
+
+@events
+def test_an_undocumented_field_is_noticed(event: Event) -> None:
+    with pytest.raises(AssertionError, match=r"poolwitness\.unheard_of.*report/kinds\.py"):
+        validate({**samples.full(event), "poolwitness.unheard_of": 1})
+    with pytest.raises(AssertionError, match=r"poolwitness\.pool"):
+        validate({**samples.full(event), "poolwitness.pool": 1, "poolwitness.pool.id": 1})
+
+
+def test_an_unknown_event_is_noticed_here_and_passes_elsewhere() -> None:
+    later = {**samples.SAMPLES["poolwitness.agent.failed"], "event": "poolwitness.later", "poolwitness.more": {}}
+    with pytest.raises(AssertionError, match="is not one of"):
+        validate(later)
+    validate(later, strict=False)
+
+
+@events
+def test_a_reader_may_rely_on_what_is_required(event: Event) -> None:
+    for name in (*event.required, "timestamp", "process.pid", "poolwitness.seq", "message"):
+        less = samples.full(event)
+        del less[name]
+        with pytest.raises(AssertionError, match="is a required property"):
+            validate(less, strict=False)
+
+
+@pytest.mark.parametrize("name", every_field())
+def test_another_type_is_noticed(name: str) -> None:
+    field = every_field()[name]
+    others: list[Any] = [
+        None,
+        {},
+        [1],
+        7 if field.kind == "text" else "text",
+        2**60 if field.kind == "integer" else None,
+    ]
+    for wrong in others:
+        event = next(event for event in EVENTS if field.name in {each.name for each in event.every_field})
+        with pytest.raises(AssertionError, match=r".+"):
+            validate({**samples.full(event), field.sample_name: wrong}, strict=False)
+
+
+def test_each_rule_has_its_form() -> None:
+    for code, rule in RULES.items():
+        validate(
+            {
+                **samples.SAMPLES["poolwitness.finding"],
+                "poolwitness.rule": code,
+                "level": rule.level,
+                "poolwitness.confidence": rule.confidence,
+            }
+        )
+
+
+MEGABYTE = 1_000_000
+hostile: st.SearchStrategy[Any] = st.one_of(
+    values.nested,
+    values.long_text,
+    st.sampled_from([float("nan"), float("inf"), -float("inf"), 10**400, -(10**30), 2**53 + 1, True, None, {}, []]),
+    st.sampled_from(["\ud800", "\udfff" * 50, "\x00", "a\x00b", "\U0001f600" * 5000, "\n" * 5000, "é" * 3000]),
+    st.integers(1, 3).map(lambda depth: eval("[" * depth * 40 + "]" * depth * 40)),
+)
+hostile_names = st.one_of(values.any_text, st.integers(), st.none(), st.binary(), st.tuples(st.integers()))
+
+
+def check(name: str, line: bytes) -> None:
+    """Strict JSON of at most 4,096 bytes, that holds the contract for readers."""
+    assert len(line) <= 4096
+    assert line.endswith(b"\n")
+    assert line.count(b"\n") == 1
+    assert b"\\u0000" not in line
+    found = json.loads(line, parse_constant=lambda constant: pytest.fail(f"{constant} is not JSON"))
+    line.decode("ascii")
+    json.dumps(found, ensure_ascii=False).encode("utf-8")  # raises for a lone surrogate
+    assert found["event"] == name
+    validate(found, strict=False)
+
+
+@events
+@pytest.mark.parametrize(
+    "value",
+    [
+        "\ud800",
+        "\x00" * 10,
+        float("nan"),
+        10**400,
+        -(2**53) - 1,
+        "x" * MEGABYTE,
+        "\U0001f600" * (MEGABYTE // 4),
+        "\n" * MEGABYTE,
+        [["x" * MEGABYTE] * 9] * 9,
+        {1: {None: {b"k": "v"}}},
+        None,
+    ],
+    ids=lambda value: f"{type(value).__name__}-{str(value)[:9]!a}",
+)
+def test_the_same_hostile_value_in_every_field(event: Event, value: Any) -> None:
+    fields = samples.own_fields(event)
+    for name in fields:
+        check(event.name, written(event.name, {**fields, name: value}))
+    check(event.name, written(event.name, dict.fromkeys(fields, value)))
+    check(event.name, written(event.name, dict.fromkeys({**fields, **samples.full(event)}, value)))
+
+
+@values.UNHURRIED
+@given(st.data())
+def test_hostile_values_in_any_fields(data: st.DataObject) -> None:
+    event = data.draw(st.sampled_from(EVENTS).map(lambda event: event), label="event")
+    fields = samples.own_fields(event)
+    names = data.draw(st.sets(st.sampled_from(sorted(fields)), min_size=1, max_size=6))
+    spoiled = {name: data.draw(hostile) for name in sorted(names)}
+    check(event.name, written(event.name, {**fields, **spoiled}))
+
+
+@values.UNHURRIED
+@given(st.dictionaries(hostile_names, hostile, max_size=40))
+@example({"event": "x", "timestamp": "x", "poolwitness.seq": "x", "process.pid": "x", "self": 1, "method_name": 2})
+@example(dict.fromkeys(range(300), "x" * 2000))
+def test_fields_of_any_name(more: dict[Any, Any]) -> None:
+    event = BY_NAME["poolwitness.finding"]
+    check(event.name, written(event.name, samples.own_fields(event) | more | samples.own_fields(event)))
+
+
+def test_timestamps_are_of_one_form() -> None:
+    import re
+
+    for at in (0.0, -1.0, float("nan"), float("inf"), 1e300, 4e9, None, "now"):
+        found = json.loads(written("poolwitness.pool.opened", {"timestamp": at}))
+        assert re.match(UTC, found["timestamp"])
