@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from poolwitness.report.profiles import restored
 from tests.schema.validation import validate
 
 PATIENCE_S = 60.0
@@ -120,7 +121,7 @@ def is_ours(raw: bytes) -> bool:
 
 
 def strict(raw: bytes) -> dict[str, Any]:
-    """One line of the agent's, as a log store reads it."""
+    """One line of the agent's, under any profile, as a log store reads it."""
 
     def refuse(constant: str) -> None:
         raise AssertionError(f"{constant} is not JSON: {raw!r}")
@@ -136,6 +137,7 @@ def strict(raw: bytes) -> dict[str, Any]:
     except ValueError as error:
         raise AssertionError(f"not JSON: {raw!r}") from error
     assert isinstance(event, dict)
+    event = restored(event) or event
     validate(event)
     return event
 

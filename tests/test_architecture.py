@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "diagnose": ("config", "records"),
     "report": ("diagnose.findings", "records"),
     "history": ("diagnose.findings", "diagnose.pages"),
-    "schema": ("report.kinds",),
+    "schema": ("report.kinds", "report.profiles"),
 }
 # A crossing that is meant, by module, with its reason.
 DOORS = {

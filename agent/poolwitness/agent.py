@@ -36,7 +36,7 @@ from poolwitness.observe.workers import WorkerWatch
 from poolwitness.records import Snapshot
 from poolwitness.report import events
 from poolwitness.report.late_exit import LateExit
-from poolwitness.report.outputs import open_sinks
+from poolwitness.report.outputs import json_renderer, open_sinks
 from poolwitness.report.pipeline import Pipeline
 from poolwitness.report.secrets import describe_error
 from poolwitness.report.sinks import follow_in_child
@@ -195,6 +195,7 @@ class Agent:
             "level": self.config.level,
             "output": ",".join(self.config.outputs),
             "format": self.config.format,
+            "profile": self.config.profile,
             "close": self.config.close,
             "held_s": self.config.held_s,
             "sweep_s": self.config.sweep_s,
@@ -461,7 +462,7 @@ class Agent:
 
     def prepare_late(self, entries: list[PoolEntry], snapshot: Snapshot) -> None:
         """Render now what a finalizer may have to say later."""
-        late = LateExit(self.pipeline, snapshot.process.python)
+        late = LateExit(self.pipeline, snapshot.process.python, json_renderer(self.config.profile))
         records = {pool.id: pool for pool in snapshot.pools}
         for entry in entries:
             pool = records.get(entry.id)

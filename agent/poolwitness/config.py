@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 LEVELS = ("exit", "watch", "trace")
 FORMATS = ("auto", "json", "console")
-PROFILES = ("default",)
+PROFILES = ("default", "otel", "ecs", "gcp", "datadog")
 OUTPUTS = ("stderr", "logging", "structlog", "none")
 _STDERR: tuple[str, ...] = ("stderr",)
 _NOTHING: tuple[str, ...] = ()
@@ -73,9 +73,7 @@ class Config:
                 "a comma list of stderr, file:PATH, logging, structlog, none",
             ),
             "format": read("POOLWITNESS_FORMAT", "auto", _one_of(FORMATS), "one of auto, json, console"),
-            "profile": read(
-                "POOLWITNESS_PROFILE", "default", _one_of(PROFILES), f"one of {', '.join(PROFILES)} in this release"
-            ),
+            "profile": read("POOLWITNESS_PROFILE", "default", _one_of(PROFILES), f"one of {', '.join(PROFILES)}"),
             "close": read("POOLWITNESS_CLOSE", False, _flag, "1 or 0"),
             "close_timeout_s": read("POOLWITNESS_CLOSE_TIMEOUT_S", 5.0, _seconds(0.0), "a number of seconds from 0"),
             "held_s": read("POOLWITNESS_HELD_S", 30.0, _seconds(0.001), "a number of seconds over 0"),

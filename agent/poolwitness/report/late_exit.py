@@ -10,8 +10,9 @@ from poolwitness.diagnose.findings import Finding
 from poolwitness.diagnose.lifecycle import exit_delayed
 from poolwitness.records import PoolRecord
 from poolwitness.report import events, late
+from poolwitness.report.lines import render_json
 from poolwitness.report.pipeline import Pipeline, prepared
-from poolwitness.report.sinks import FdSink, stderr_sink
+from poolwitness.report.sinks import FdSink, Render, stderr_sink
 
 # Stand in for the name and the number of a pool; no program has them.
 _NAME = "@@@name@@@"
@@ -27,18 +28,17 @@ class LateExit:
         pipeline: its envelope and its descriptors; where it has none, stderr is used, since neither logging nor
             structlog can be called that late.
         python: the interpreter's version.
+        render: makes the lines for stderr.
     """
 
-    def __init__(self, pipeline: Pipeline, python: tuple[int, int, int]) -> None:
+    def __init__(self, pipeline: Pipeline, python: tuple[int, int, int], render: Render = render_json) -> None:
         self.pipeline = pipeline
         self.python = python
         self.totals = late.LateTotals()
         self._shapes: dict[object, tuple[list[late.Template], list[late.Template]]] = {}
         self.sinks = pipeline.fd_sinks()
         if not self.sinks and pipeline.sinks:
-            from poolwitness.report.lines import render_json
-
-            fallback = stderr_sink(lambda terminal: render_json)
+            fallback = stderr_sink(lambda terminal: render)
             self.sinks = [fallback] if fallback is not None else []
 
     def finding(self, pool: PoolRecord) -> Finding:

@@ -6,7 +6,7 @@ import os
 
 from poolwitness.config import Config
 from poolwitness.report.console import ConsoleRenderer
-from poolwitness.report.lines import render_json
+from poolwitness.report.lines import JsonRenderer, render_json
 from poolwitness.report.sinks import FdSink, LoggingSink, Render, Sink, StructlogSink, file_sink, stderr_sink
 
 
@@ -21,12 +21,12 @@ def open_sinks(config: Config, problems: list[str]) -> list[Sink]:
     unopened: list[str] = []
     for output in config.outputs:
         if output == "stderr":
-            found = stderr_sink(lambda terminal: _renderer(config.format, terminal))
+            found = stderr_sink(lambda terminal: _renderer(config, terminal))
             if found is not None:
                 sinks.append(found)
         elif output.startswith("file:"):
             try:
-                sinks.append(file_sink(output[len("file:") :], _renderer(config.format, False)))
+                sinks.append(file_sink(output[len("file:") :], _renderer(config, False)))
             except (OSError, ValueError) as error:
                 unopened.append(f"{output!r} ({type(error).__name__})")
         elif output == "logging":
@@ -42,13 +42,22 @@ def open_sinks(config: Config, problems: list[str]) -> list[Sink]:
         problems.append(f"cannot write to {', '.join(unopened)}; check the path and its permissions")
         # The reports are worth more on stderr than nowhere.
         if not any(isinstance(sink, FdSink) for sink in sinks):
-            found = stderr_sink(lambda terminal: _renderer(config.format, terminal))
+            found = stderr_sink(lambda terminal: _renderer(config, terminal))
             if found is not None:
                 sinks.append(found)
     return sinks
 
 
-def _renderer(format_: str, terminal: bool) -> Render:
-    if format_ == "console" or (format_ == "auto" and terminal):
+def json_renderer(profile: str) -> Render:
+    """What makes lines under the names of a profile; those of the others are not loaded."""
+    if profile == "default":
+        return render_json
+    from poolwitness.report.profiles import PROFILES
+
+    return JsonRenderer(PROFILES[profile].rename)
+
+
+def _renderer(config: Config, terminal: bool) -> Render:
+    if config.format == "console" or (config.format == "auto" and terminal):
         return ConsoleRenderer(colour=terminal and "NO_COLOR" not in os.environ)
-    return render_json
+    return json_renderer(config.profile)

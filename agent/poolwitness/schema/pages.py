@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from poolwitness import SCHEMA_VERSION
-from poolwitness.schema.events import EVENTS, Event
+from poolwitness.report.profiles import PROFILES
+from poolwitness.schema.events import EVENTS, Event, every_field
 from poolwitness.schema.fields import ENVELOPE, MAYBE_EVERYWHERE, POOL, Field
 
 _KINDS = {"text": "text", "integer": "integer", "number": "number", "boolean": "boolean", "texts": "list of texts"}
@@ -30,6 +31,23 @@ So read what you know and pass over the rest; tell faults by `poolwitness.rule` 
 text of `message`. The schema in the package does the same: it lets through what it does not know. The version of a
 line is its `poolwitness.schema_version`.
 """
+_PROFILES = """\
+## Names under each profile
+
+`POOLWITNESS_PROFILE` chooses the names in JSON lines on stderr and in files. What is not in this table keeps its name; an empty cell
+too. The outputs `logging` and `structlog` hand on the default names, since the application formats them itself. So do
+`poolwitness postmortem`, `poolwitness dump` and the one line that is written where the agent cannot start.
+
+{table}
+
+Added, because the backend wants it:
+
+{added}
+
+`gcp` moves `code.file.path`, `code.line.number` and `code.function.name` into `logging.googleapis.com/sourceLocation`.
+`event.duration` (`ecs`) and `duration` (`datadog`) are nanoseconds, where an event took time. `code.*` is the line to open, not the line
+that logged, so `ecs` leaves `log.origin.*` alone.
+"""
 
 
 def events_page() -> str:
@@ -40,9 +58,24 @@ def events_page() -> str:
         "## About a pool\n\nWhere an event is about a pool (it says *a pool's fields*):\n",
         _table(POOL, set()),
     ]
-    for event in EVENTS:
-        parts.append(_section(event))
+    parts += [_section(event) for event in EVENTS]
+    parts.append(_profiles())
     return "\n".join(parts)
+
+
+def _profiles() -> str:
+    heads = ["default", *PROFILES]
+    renamed = [name for name in every_field() if any(name in profile.names for profile in PROFILES.values())]
+    rows = [f"| {' | '.join(f'`{head}`' for head in heads)} |", f"|{' --- |' * len(heads)}"]
+    for name in renamed:
+        cells = [f"`{profile.names[name]}`" if name in profile.names else "" for profile in PROFILES.values()]
+        rows.append(f"| `{name}` | {' | '.join(cells)} |")
+    added = [
+        f"- `{profile.name}`: {', '.join(f'`{name}`' for name in profile.demanded)}"
+        + (f"; levels are {', '.join(f'`{word}`' for word in profile.levels.values())}" if profile.levels else "")
+        for profile in PROFILES.values()
+    ]
+    return _PROFILES.format(table="\n".join(rows), added="\n".join(added))
 
 
 def _section(event: Event) -> str:
