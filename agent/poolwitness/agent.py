@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from poolwitness import __version__, safety
@@ -255,8 +256,11 @@ class Agent:
             except IndexError:  # another thread was quicker
                 break
             self.tell_started()  # a pool that was made before a fork
-            if self.teller.limit.allows(f"opened:{entry.origin.place if entry.origin else ''}"):
-                self.teller.emit("poolwitness.pool.opened", events.pool_opened(record_pool(entry)))
+            self.teller.emit_one_of(
+                f"opened:{entry.origin.place if entry.origin else ''}",
+                "poolwitness.pool.opened",
+                partial(opened_event, entry),
+            )
 
     def start_looking(self, async_pool: PoolEntry | None) -> None:
         """Have pools looked at from time to time, and somebody there who answers meanwhile."""
@@ -289,8 +293,11 @@ class Agent:
             self.end_idle_sweeper()
         record = record_pool(entry)
         self.inspector.figures.add(record)
-        if self.teller.limit.allows(f"closed:{entry.origin.place if entry.origin else ''}"):
-            self.teller.emit("poolwitness.pool.closed", events.pool_closed(record))
+        self.teller.emit_one_of(
+            f"closed:{entry.origin.place if entry.origin else ''}",
+            "poolwitness.pool.closed",
+            partial(events.pool_closed, record),
+        )
 
     def end_idle_sweeper(self) -> None:
         """Without anything to look after the thread ends: a fork, or a join of all threads, may be near."""
@@ -443,6 +450,7 @@ class Agent:
             for pool in snapshot.pools:
                 if pool.state != "closed" and not pool.inherited:
                     self.inspector.figures.add(pool)
+            self.teller.tell_held_back()
             totals = dict(self.ledger.totals)
             totals["open"] = sum(1 for pool in snapshot.pools if pool.state == "open" and not pool.inherited)
             self.teller.emit(
@@ -475,6 +483,11 @@ class Agent:
         """Close what is still open, all pools under one deadline."""
         pools = [entry.ref() for entry in entries if entry.state == "open" and not entry.inherited]
         closing.close_all([pool for pool in pools if pool is not None], self.config.close_timeout_s)
+
+
+def opened_event(entry: PoolEntry) -> events.Event:
+    """``poolwitness.pool.opened`` of a pool as it is now."""
+    return events.pool_opened(record_pool(entry))
 
 
 def start(environ: Mapping[str, str], how: str) -> None:

@@ -67,9 +67,9 @@ class Inspector:
 
     def notice_crowd(self, entry: PoolEntry) -> None:
         """Look for a crowd around a pool that was just opened; a crowd that was told is not looked at again."""
-        pools = list(self.ledger.pools.values())
-        if len(pools) < CROWD or entry.origin in self.crowded or entry.target in self.crowded:
+        if len(self.ledger.pools) < CROWD or entry.origin in self.crowded or entry.target in self.crowded:
             return
+        pools = list(self.ledger.pools.values())
         alike = [
             other
             for other in pools
@@ -143,9 +143,11 @@ class Inspector:
         """Tell a finding, with what belongs to it."""
         if finding.rule.code == "PW201" and finding.pool is not None:
             report_id = os.urandom(8).hex()
-            if self.teller.tell(finding, {"poolwitness.report_id": report_id}):
-                for rank, checkout in enumerate(worst_first(finding.pool)[:MOST_HOLDERS], start=1):
-                    self.teller.emit("poolwitness.holder", events.holder(finding, checkout, rank, report_id))
+            rows = (
+                ("poolwitness.holder", events.holder(finding, checkout, rank, report_id))
+                for rank, checkout in enumerate(worst_first(finding.pool)[:MOST_HOLDERS], start=1)
+            )
+            self.teller.tell(finding, {"poolwitness.report_id": report_id}, rows)
         elif self.teller.tell(finding) and finding.rule.code == "PW103":
             self.suspect(finding)
 

@@ -106,6 +106,8 @@ class Ledger:
                 del self.pools[entry.object_id]
             if entry.closed_at is None and entry.opened_at is not None and not entry.inherited:
                 entry.dropped = True
+                if len(self.departed) == self.departed.maxlen:
+                    self.dropped_records += 1
                 self.departed.append(entry)
             if self.listener is not None:
                 self.listener.pool_gone(entry)

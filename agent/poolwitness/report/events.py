@@ -182,6 +182,22 @@ def part_disabled(name: str, failure: str | None) -> Event:
     }
 
 
+def held_back(found: Finding, count: int) -> Event:
+    """``poolwitness.finding.held_back``: more of a finding that was told, or of one that there was no room to tell."""
+    event: Event = {
+        "level": found.severity,
+        "message": f"{plural(count, 'more finding')} of {found.rule.code} at {place(found.at)} held back, for example: {found.message}",
+        "poolwitness.rule": found.rule.code,
+        "poolwitness.rule_name": found.rule.name,
+        "poolwitness.confidence": found.rule.confidence,
+        "poolwitness.fix": found.fix,
+        "poolwitness.fingerprint": found.fingerprint,
+        "poolwitness.held_back": count,
+    }
+    event.update(code_fields(found.stack))
+    return event
+
+
 def verdict(
     teller: Tally, totals: Mapping[str, int], figures: Figures, snapshot: Snapshot, hook: str, lines_lost: int
 ) -> Event:

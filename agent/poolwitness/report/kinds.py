@@ -35,7 +35,7 @@ _INTEGERS = """
     poolwitness.slots_counted poolwitness.requests_waiting poolwitness.connections_out poolwitness.peak_in_use
     poolwitness.workers_alive poolwitness.workers_dead
     poolwitness.findings poolwitness.resolved poolwitness.ignored poolwitness.suppressed
-    poolwitness.records_dropped poolwitness.lines_lost
+    poolwitness.held_back poolwitness.exits_delayed poolwitness.records_dropped poolwitness.lines_lost
     poolwitness.pools_created poolwitness.pools_opened poolwitness.pools_closed poolwitness.pools_open
 """
 _NUMBERS = """

@@ -19,10 +19,11 @@ from poolwitness.report.sinks import FdSink
 DELAY = "@@@delay@@@"
 DELAY_VALUE = '"@@@delay_s@@@"'
 TOTAL_VALUE = '"@@@total_s@@@"'
+COUNT_VALUE = '"@@@count@@@"'
 SEQ_VALUE = '"@@@seq@@@"'
 TIME = "@@@@@@@@@@@@time@@@@@@@@@@@"
 KIND = "@@@@@@@@@@@@@@@@exception@@@@@@@@@@@@@@@"
-MOST_EXCEPTIONS = 100
+MOST_LINES = 100
 
 Template = tuple[FdSink, bytes]
 
@@ -53,22 +54,23 @@ def notice(
     """
     write, fstat, now, gmtime, strftime = os.write, os.fstat, time.time, time.gmtime, time.strftime
     failures = Exception
-    most, widest = MOST_EXCEPTIONS, len(KIND)
+    most, widest = MOST_LINES, len(KIND)
     targets_delayed = [_target(sink, template) for sink, template in delayed]
     writable = getattr(select, "POLLOUT", 0)
     targets_raised = [_target(sink, template) for sink, template in raised]
-    gaps = tuple(text.encode() for text in (DELAY_VALUE, TOTAL_VALUE, SEQ_VALUE, DELAY, TIME, KIND))
+    gaps = tuple(text.encode() for text in (DELAY_VALUE, TOTAL_VALUE, COUNT_VALUE, SEQ_VALUE, DELAY, TIME, KIND))
 
     def tell(delay_s: float, kind: str | None) -> None:
         totals.count += 1
         totals.seconds += delay_s
-        if kind is not None and totals.count > most:
-            return
+        if totals.count > most and totals.count & (totals.count - 1):
+            return  # after so many, only those whose number is a power of two
         moment = now()
         stamp = strftime("%Y-%m-%dT%H:%M:%S", gmtime(moment)) + f".{int(moment % 1 * 1e6):06d}Z"
         fills = (
             b"%.6f" % delay_s,
             b"%.6f" % totals.seconds,
+            b"%d" % totals.count,
             b"%d" % next(seq),
             b"%.1f" % delay_s,
             stamp.encode(),

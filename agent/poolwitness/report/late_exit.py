@@ -72,6 +72,7 @@ class LateExit:
         event["poolwitness.seq"] = late.SEQ_VALUE.strip('"')
         event["poolwitness.exit_delay_s"] = late.DELAY_VALUE.strip('"')
         event["poolwitness.exit_delay_total_s"] = late.TOTAL_VALUE.strip('"')
+        event["poolwitness.exits_delayed"] = late.COUNT_VALUE.strip('"')
         if raised:
             event["exception.type"] = late.KIND
         return [(sink, self._render(sink, event)) for sink in self.sinks]

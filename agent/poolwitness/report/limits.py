@@ -1,31 +1,50 @@
-"""So many lines a minute per fingerprint; what was held back is counted and said."""
+"""So many lines a minute per fingerprint, and so many in all; what was held back is counted and said."""
 
 from __future__ import annotations
 
 import time
 
 PER_MINUTE = 30
+ALL_PER_MINUTE = 600  # at some 2 KB a line, what a log store takes from one process without a word
 MOST_KEYS = 2000
 
 
 class RateLimit:
-    """A fixed window of a minute for each key."""
+    """A fixed window of a minute for each key, and one for all of them.
 
-    def __init__(self, per_minute: int = PER_MINUTE) -> None:
+    Args:
+        per_minute: lines of one key.
+        all_per_minute: lines of all keys together.
+    """
+
+    def __init__(self, per_minute: int = PER_MINUTE, all_per_minute: int = ALL_PER_MINUTE) -> None:
         self.per_minute = per_minute
+        self.all_per_minute = all_per_minute
         self.suppressed = 0
         self._windows: dict[str, tuple[int, int]] = {}
+        self._all = (0, 0)
+        self._owed: dict[str, int] = {}
 
     def allows(self, key: str) -> bool:
         """Whether one more line of *key* may be written now; counts it either way."""
         minute = int(time.monotonic() // 60)
-        window, count = self._windows.get(key, (minute, 0))
-        if window != minute:
-            count = 0
-        if len(self._windows) > MOST_KEYS:
-            self._windows.clear()
-        self._windows[key] = (minute, count + 1)
-        if count < self.per_minute:
+        written = _within(self._windows.get(key), minute)
+        written_of_all = _within(self._all, minute)
+        if written < self.per_minute and written_of_all < self.all_per_minute:
+            if len(self._windows) > MOST_KEYS:
+                self._windows.clear()
+            self._windows[key] = (minute, written + 1)
+            self._all = (minute, written_of_all + 1)
             return True
         self.suppressed += 1
+        if key in self._owed or len(self._owed) < MOST_KEYS:
+            self._owed[key] = self._owed.get(key, 0) + 1
         return False
+
+    def owed(self, key: str) -> int:
+        """How many lines of *key* were held back since this was last asked."""
+        return self._owed.pop(key, 0)
+
+
+def _within(window: tuple[int, int] | None, minute: int) -> int:
+    return window[1] if window is not None and window[0] == minute else 0

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 from poolwitness.schema.fields import (
     CODE,
+    CONFIDENCE,
     COUNTS,
     ENVELOPE,
     EXCEPTION,
     FIGURES,
+    FIX,
     FRAME,
+    HELD_BACK,
     HOLDER,
     MAYBE_EVERYWHERE,
     NOW,
@@ -60,6 +63,7 @@ EVIDENCE = (
     ),
     Field("poolwitness.exit_delay_s", "PW003: by how much this pool held up the exit, measured", 20.004, "s"),
     Field("poolwitness.exit_delay_total_s", "PW003: all pools of the process together, so far", 40.01, "s"),
+    Field("poolwitness.exits_delayed", "PW003: how many pools of the process did so, those without a line included", 2),
     Field("poolwitness.related", "PW003: the rules that told the same fault before", ["PW001"]),
     Field("poolwitness.used_at", "PW005: the line that used the closed pool", "/srv/shop/report.py:9"),
     Field("poolwitness.used_by", "PW005: the function of that line", "nightly"),
@@ -114,7 +118,7 @@ EVENTS: tuple[Event, ...] = (
         (Field("poolwitness.part", "which part", "sweeper"),),
     ),
     Event("poolwitness.agent.failed", "The agent could not start, or could not give its verdict."),
-    Event("poolwitness.pool.opened", "A pool was opened.", (*POOL, *CODE)),
+    Event("poolwitness.pool.opened", "A pool was opened.", (*POOL, *CODE, HELD_BACK)),
     Event(
         "poolwitness.pool.closed",
         "A pool was closed, with its totals.",
@@ -125,6 +129,7 @@ EVENTS: tuple[Event, ...] = (
             Field("poolwitness.pool.close_s", "how long the closing took", 0.02, "s"),
             Field("poolwitness.pool.closed_at", "the line that closed it", "/srv/shop/app.py:70"),
             *FIGURES,
+            HELD_BACK,
         ),
     ),
     Event(
@@ -132,16 +137,12 @@ EVENTS: tuple[Event, ...] = (
         "A rule has found a fault: the reason for all the rest.",
         (
             *RULE,
-            Field(
-                "poolwitness.confidence",
-                "proven: it happened; probable: nothing else is likely; suspected: it may come back",
-                "proven",
-                known=("proven", "probable", "suspected"),
-            ),
-            Field("poolwitness.fix", "how to mend it", "use `with`, or close the pool in a finally"),
+            CONFIDENCE,
+            FIX,
             *POOL,
             *CODE,
             *EVIDENCE,
+            HELD_BACK,
         ),
         (
             "poolwitness.rule",
@@ -154,8 +155,21 @@ EVENTS: tuple[Event, ...] = (
     Event(
         "poolwitness.finding.resolved",
         "A suspicion came back: the connection was returned.",
-        (*RULE, Field("poolwitness.held_s", "how long the connection was out", 41.5, "s"), *POOL, *FRAME),
+        (*RULE, Field("poolwitness.held_s", "how long the connection was out", 41.5, "s"), *POOL, *FRAME, HELD_BACK),
         ("poolwitness.rule", "poolwitness.rule_name", "poolwitness.fingerprint"),
+    ),
+    Event(
+        "poolwitness.finding.held_back",
+        "Before the verdict, for each fingerprint of which findings were held back: how many of them no line has told of "
+        "yet. At most a hundred of these, those with the most findings first.",
+        (*RULE, CONFIDENCE, FIX, HELD_BACK, *CODE),
+        (
+            "poolwitness.rule",
+            "poolwitness.rule_name",
+            "poolwitness.confidence",
+            "poolwitness.fix",
+            "poolwitness.fingerprint",
+        ),
     ),
     Event(
         "poolwitness.holder",

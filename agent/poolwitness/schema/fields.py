@@ -110,6 +110,18 @@ RULE = (
         pattern=HEX16,
     ),
 )
+CONFIDENCE = Field(
+    "poolwitness.confidence",
+    "proven: it happened; probable: nothing else is likely; suspected: it may come back",
+    "proven",
+    known=("proven", "probable", "suspected"),
+)
+FIX = Field("poolwitness.fix", "how to mend it", "use `with`, or close the pool in a finally")
+HELD_BACK = Field(
+    "poolwitness.held_back",
+    "lines of the same kind and fingerprint, or line of code, that were held back since the last one that was written",
+    270,
+)
 HOLDER = (
     Field("poolwitness.checkout.id", "counts the checkouts of a process", 12),
     Field("poolwitness.held_s", "how long the connection has been, or was, out", 31.25, "s"),
