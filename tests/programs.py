@@ -120,8 +120,13 @@ def is_ours(raw: bytes) -> bool:
     return b'"logger":"poolwitness"' in raw or b"poolwitness." in raw or raw.startswith(b"poolwitness:")
 
 
-def strict(raw: bytes) -> dict[str, Any]:
-    """One line of the agent's, under any profile, as a log store reads it."""
+def strict(raw: bytes, broken: bool = False) -> dict[str, Any]:
+    """One line of the agent's, under any profile, as a log store reads it.
+
+    Args:
+        raw: the line.
+        broken: the agent has been broken on purpose: hold it to what readers rely on, and no more.
+    """
 
     def refuse(constant: str) -> None:
         raise AssertionError(f"{constant} is not JSON: {raw!r}")
@@ -138,7 +143,7 @@ def strict(raw: bytes) -> dict[str, Any]:
         raise AssertionError(f"not JSON: {raw!r}") from error
     assert isinstance(event, dict)
     event = restored(event) or event
-    validate(event)
+    validate(event, strict=not broken)
     return event
 
 

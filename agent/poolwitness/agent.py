@@ -9,7 +9,7 @@ import math
 from collections import deque
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from poolwitness import __version__, safety
 from poolwitness.asking import Asking
@@ -47,6 +47,8 @@ from poolwitness.teller import Teller
 
 if TYPE_CHECKING:
     from poolwitness.blackbox.box import BlackBox
+    from poolwitness.report.otel_logs import OtelSink
+    from poolwitness.telemetry import Telemetry
 
 THREADS_A_SWEEP = 8
 VERDICT_PATIENCE_S = 0.2
@@ -65,6 +67,7 @@ PARTS = (
     "owners",
     "asked",
     "blackbox",
+    "telemetry",
     "exit",
     "report",
 )
@@ -102,6 +105,7 @@ class Agent:
         self.sweeper = self.new_sweeper()
         self.loop_sweeper = LoopSweeper(config.sweep_s, self.sweep_on_loop)
         self.blackbox = self.new_blackbox()
+        self.telemetry = self.new_telemetry()
         self.opened_later: deque[PoolEntry] = deque()
         self.started_told = False
         self.verdict_told = False
@@ -115,6 +119,15 @@ class Agent:
             from poolwitness.blackbox.box import BlackBox
 
             return BlackBox(self.config, self.ledger, record_pool, self.inspector.versions, self.tell_problem, part)
+        return None
+
+    def new_telemetry(self) -> Telemetry | None:
+        """The metrics, where the output ``otel`` is asked for."""
+        for sink in self.pipeline.sinks:
+            if sink.name == "otel":
+                from poolwitness.telemetry import Telemetry
+
+                return Telemetry(self.ledger, cast("OtelSink", sink), self.parts["telemetry"])
         return None
 
     def install(self) -> None:
@@ -136,12 +149,13 @@ class Agent:
                 lambda pool: pools.note_pool_closed(pool, waiting=True),
             )
             trace = self.config.level == "trace"
+            timings = self.telemetry.timings if self.telemetry is not None else None
             adapters = AdapterWatch(self.ledger, self.adapters_repeated, parts["adapters"])
             watches += [
                 (parts["adapters"], adapters),
                 (
                     parts["checkouts"],
-                    CheckoutWatch(self.ledger, incidents, crossings, parts["checkouts"], trace, self.blackbox),
+                    CheckoutWatch(self.ledger, incidents, crossings, parts["checkouts"], trace, self.blackbox, timings),
                 ),
                 (
                     parts["connects"],
@@ -178,6 +192,8 @@ class Agent:
             self.blackbox.discard()
         self.pipeline.close()
         safety.on_failure(None)
+        if self.telemetry is not None:
+            self.telemetry.close()
 
     # what the observers tell
 
@@ -189,6 +205,8 @@ class Agent:
 
     def tell_started(self) -> None:
         """Say once that the agent is at work, and with what."""
+        if self.telemetry is not None:
+            self.telemetry.look()
         if self.started_told:
             return
         self.started_told = True
@@ -250,6 +268,8 @@ class Agent:
 
     def tell_opened(self) -> None:
         """Write of the pools that have been opened since."""
+        if self.telemetry is not None and self.opened_later:
+            self.telemetry.look()
         while self.opened_later:
             try:
                 entry = self.opened_later.popleft()
@@ -350,6 +370,8 @@ class Agent:
         """A connection was made; slow ones are told by the next look."""
         if self.blackbox is not None:
             self.blackbox.connected(entry)
+        if self.telemetry is not None:
+            self.telemetry.timings.connected(entry, seconds)
 
     def adapters_repeated(self, entry: PoolEntry, line: RawStack, count: int) -> None:
         """A line registers the same adapters on checkout after checkout."""
@@ -398,6 +420,8 @@ class Agent:
             )
             if self.blackbox is not None:
                 self.blackbox.swept(mark, snapshot)
+            if self.telemetry is not None:
+                self.telemetry.look()
             self.ledger.forget_departed(entries)
         return part.enabled and self.needs_sweeper()
 
@@ -420,6 +444,8 @@ class Agent:
                 follow_in_child(sink)
             self.teller.forget()
             self.inspector.forget()
+            if self.telemetry is not None:
+                self.telemetry.timings.forget()
             self.started_told = self.verdict_told = False
             self.asking.after_fork()
             self.opened_later.clear()
@@ -462,6 +488,11 @@ class Agent:
                 self.close_pools(entries)
             else:
                 self.prepare_late(entries, snapshot)
+
+    def end(self) -> None:
+        """Whatever became of the verdict, nothing more is said before the interpreter's end."""
+        if self.telemetry is not None:
+            self.telemetry.end()
 
     def end_blackbox(self) -> None:
         """All that a dead process would have to say has been said, or there is nothing to say."""
@@ -511,7 +542,10 @@ def stop() -> None:
 def at_exit(hook: str) -> None:
     """The process is ending: see `Agent.at_exit`."""
     if _agent is not None:
-        _agent.at_exit(hook)
+        try:
+            _agent.at_exit(hook)
+        finally:
+            _agent.end()
 
 
 def current() -> Agent:

@@ -15,7 +15,7 @@ T = TypeVar("T")
 LEVELS = ("exit", "watch", "trace")
 FORMATS = ("auto", "json", "console")
 PROFILES = ("default", "otel", "ecs", "gcp", "datadog")
-OUTPUTS = ("stderr", "logging", "structlog", "none")
+OUTPUTS = ("stderr", "logging", "structlog", "otel", "none")
 _STDERR: tuple[str, ...] = ("stderr",)
 _NOTHING: tuple[str, ...] = ()
 
@@ -70,7 +70,7 @@ class Config:
                 "POOLWITNESS_OUTPUT",
                 _STDERR,
                 _outputs,
-                "a comma list of stderr, file:PATH, logging, structlog, none",
+                "a comma list of stderr, file:PATH, logging, structlog, otel, none",
             ),
             "format": read("POOLWITNESS_FORMAT", "auto", _one_of(FORMATS), "one of auto, json, console"),
             "profile": read("POOLWITNESS_PROFILE", "default", _one_of(PROFILES), f"one of {', '.join(PROFILES)}"),

@@ -123,6 +123,6 @@ class Zygotes:
         lines = stderr.splitlines(keepends=True)
         # In the console's form an event is a block: what is coloured by nothing else begins so, or is indented.
         own = b"".join(line for line in lines if not line.startswith((b'{"timestamp"', b"poolwitness", b"  ")))
-        events = [strict(line) for line in lines if line.startswith(b'{"timestamp"')]
+        events = [strict(line, broken=True) for line in lines if line.startswith(b'{"timestamp"')]
         ran = Ran(stdout, stderr, status, events, own)
         return Injected(target, ran, tuple(dict.fromkeys(reached.decode().split())))

@@ -19,6 +19,7 @@ from poolwitness.observe import forks
 from poolwitness.observe.crossings import RETURNED, USED, WAITED, Crossings
 from poolwitness.observe.filling import FillingWatch
 from poolwitness.observe.patches import AnyFunction, Patches
+from poolwitness.observe.timings import Timings
 from poolwitness.safety import Part, fail
 from poolwitness.stacks import RawStack, kind_of
 
@@ -119,6 +120,7 @@ class CheckoutWatch:
         part: the containment.
         trace: record whole stacks.
         recorder: the black box; None where none is kept.
+        timings: what metrics are made of; None where there are none.
     """
 
     def __init__(
@@ -129,11 +131,15 @@ class CheckoutWatch:
         part: Part,
         trace: bool,
         recorder: Recorder | None = None,
+        timings: Timings | None = None,
     ) -> None:
         self.ledger = ledger
         self.crossings = crossings
+        self.timings = timings
         self.taken = recorder.taken if recorder is not None else None
-        self.returned = recorder.returned if recorder is not None else None
+        self.returned = _both(
+            recorder.returned if recorder is not None else None, timings.returned if timings is not None else None
+        )
         self.listener = listener
         self.part = part
         self.here = threading.local()
@@ -403,6 +409,8 @@ class CheckoutWatch:
         """The pool had nothing ready: how long that took, and how many were out."""
         entry = slot.entry
         waited_s = slot.taken_mono - waited_from
+        if self.timings is not None:
+            self.timings.waited(slot, waited_s)
         if waited_s > entry.longest_wait_s:
             entry.longest_wait_s = waited_s
         out = entry.count_out()
@@ -418,7 +426,20 @@ class CheckoutWatch:
     def _refused(self, pool: Any, error: BaseException, request: RawStack, waited_from: float) -> None:
         entry = self.ledger.find(pool)
         if entry is not None:
+            if self.timings is not None:
+                self.timings.refused(entry, error)
             self.listener.refused(entry, error, request, time.monotonic() - waited_from if waited_from else 0.0)
+
+
+def _both(first: Callable[[Slot], None] | None, second: Callable[[Slot], None] | None) -> Callable[[Slot], None] | None:
+    if first is None or second is None:
+        return first or second
+
+    def both(slot: Slot) -> None:
+        first(slot)
+        second(slot)
+
+    return both
 
 
 def _expect(function: Any, names: tuple[str, ...]) -> None:

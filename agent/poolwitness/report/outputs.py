@@ -33,6 +33,10 @@ def open_sinks(config: Config, problems: list[str]) -> list[Sink]:
             sinks.append(LoggingSink())
         elif output == "structlog":
             sinks.append(StructlogSink())
+        elif output == "otel":
+            from poolwitness.report.otel_logs import OtelSink
+
+            sinks.append(OtelSink(json_renderer(config.profile)))
     if config.check_dir:
         try:
             sinks.append(file_sink(os.path.join(config.check_dir, "%p.jsonl"), render_json))

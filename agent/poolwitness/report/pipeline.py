@@ -18,6 +18,18 @@ from poolwitness.report.kinds import conform
 from poolwitness.report.redact import LARGEST_EXACT, clean
 from poolwitness.report.sinks import FdSink, Reentrance, Sink
 
+_HEAD = (
+    "timestamp",
+    "level",
+    "event",
+    "message",
+    "logger",
+    "process.pid",
+    "poolwitness.schema_version",
+    "poolwitness.run_id",
+    "poolwitness.seq",
+)
+_OURS = frozenset(_HEAD) - {"level", "message"}
 YEAR_9999 = 253_370_764_800.0
 
 
@@ -127,10 +139,12 @@ def prepared(event: dict[str, Any]) -> dict[str, Any]:
     Raises:
         TypeError: it cannot be cleaned, and is not written.
     """
-    cleaned = clean(event)
+    cleaned = clean({name: value for name, value in event.items() if name not in _OURS})
     if not isinstance(cleaned, dict):
         raise TypeError("an event that cannot be cleaned is not written")
-    return conform(cleaned)
+    # In the order of the envelope; what is the agent's own is clean.
+    head = {name: event[name] if name in _OURS else cleaned.pop(name, "") for name in _HEAD if name in event}
+    return conform(head | cleaned)
 
 
 def new_run_id() -> str:
