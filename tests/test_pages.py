@@ -79,6 +79,7 @@ SHOWN = {
     "PW203",
     "PW204",
     "PW301",
+    "PW302",
 }
 
 # Where psycopg_pool has no check= yet.

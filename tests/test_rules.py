@@ -26,7 +26,7 @@ from poolwitness.records import (
     Target,
     UseAfterClose,
 )
-from tests.snapshots import NOW, THREADS, async_pool, checkout, closed, pool, snapshot, stack, worker
+from tests.snapshots import NOW, THREADS, async_pool, checkout, closed, frame, pool, snapshot, stack, worker
 
 
 @dataclass(frozen=True)
@@ -275,6 +275,41 @@ BEATS = [
         10,
         ("'shop'", "without an exception"),
         times=4,
+    ),
+    Beats(
+        "a worker in a callback that does not return",
+        "PW302",
+        snapshot(pool(workers=(worker(task="AddConnection", busy_s=29.0), *THREADS[1:]))),
+        snapshot(
+            pool(
+                workers=(
+                    worker(task="AddConnection", busy_s=31.5, where=stack(70, function="configure")),
+                    *THREADS[1:],
+                )
+            )
+        ),
+        snapshot(pool()),
+        10,
+        ("'shop'", "'shop-worker-0'", "making a connection", "31.5 s", "db.py:70 in configure", "1 of 3 workers busy"),
+    ),
+    Beats(
+        "a worker that does not come back from a connect",
+        "PW302",
+        snapshot(async_pool(workers=(worker(task="AddConnection", busy_s=3.0),))),
+        snapshot(
+            async_pool(
+                workers=(
+                    worker(
+                        task="AddConnection",
+                        busy_s=131.0,
+                        where=Stack((frame(1, "/p/psycopg/connection.py", "connect", "psycopg"),), None),
+                    ),
+                )
+            )
+        ),
+        snapshot(closed(async_pool(workers=(worker(task="AddConnection", busy_s=131.0),)))),
+        10,
+        ("'shop'", "131.0 s", "now connecting"),
     ),
     Beats(
         "a pool as old as the fault of its release",

@@ -29,6 +29,7 @@ from poolwitness.observe.loops import LoopSweeper
 from poolwitness.observe.patches import Patches
 from poolwitness.observe.pools import PoolWatch
 from poolwitness.observe.recorder import record_pool
+from poolwitness.observe.stints import StintWatch
 from poolwitness.observe.sweeper import Sweeper
 from poolwitness.observe.waits import WaitWatch
 from poolwitness.observe.workers import WorkerWatch
@@ -135,6 +136,7 @@ class Agent:
             adapters = AdapterWatch(self.ledger, self.adapters_repeated, parts["adapters"])
             watches += [
                 (parts["adapters"], adapters),
+                (parts["workers"], StintWatch(self.ledger, self.inspector.worker_came_back, parts["workers"])),
                 (parts["checkouts"], CheckoutWatch(self.ledger, incidents, parts["checkouts"], trace, self.blackbox)),
                 (
                     parts["connects"],
@@ -375,7 +377,11 @@ class Agent:
                 balance(entry)
             mark = self.blackbox.mark() if self.blackbox is not None else 0
             snapshot = self.inspector.look(
-                "sweep", entries, with_standing=self.inspector.activity.installed or bool(self.config.blackbox)
+                "sweep",
+                entries,
+                with_standing=self.inspector.activity.installed
+                or bool(self.config.blackbox)
+                or self.inspector.has_long_stint(entries),
             )
             if self.blackbox is not None:
                 self.blackbox.swept(mark, snapshot)

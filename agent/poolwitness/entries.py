@@ -121,6 +121,22 @@ class Slot:
         self.box = 0
 
 
+class Stint:
+    """One task of one worker of a pool, while the worker is at it."""
+
+    __slots__ = ("entry", "id", "over_mono", "runner_id", "started_mono", "suspected", "task")
+
+    def __init__(self, number: int, entry: PoolEntry, runner_id: int, task: str, started_mono: float) -> None:
+        self.id = number
+        self.entry = entry
+        # Of the thread or task: the name is not the worker's alone.
+        self.runner_id = runner_id
+        self.task = task
+        self.started_mono = started_mono
+        self.over_mono = 0.0
+        self.suspected = False
+
+
 class PoolEntry:
     """What was seen of one pool; changed in place by the observers, copied into a PoolRecord for everybody else."""
 
@@ -172,6 +188,7 @@ class PoolEntry:
         "ref",
         "samples",
         "slots",
+        "stints",
         "target",
         "threads",
         "told_closed",
@@ -226,6 +243,8 @@ class PoolEntry:
         self.told_closed = False
         self.late: Any = None
         self.slots: dict[int, Slot] = {}
+        # What its workers are at, by the thread or task.
+        self.stints: dict[int, Stint] = {}
         self.lost: list[Slot] = []
         self.peak = 0
         self.fewest_in = 0

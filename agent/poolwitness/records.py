@@ -54,7 +54,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class WorkerRecord:
-    """One thread or task that a pool runs on: its workers and its scheduler."""
+    """One thread or task that a pool runs on: its workers and its scheduler.
+
+    ``task`` is what the worker is at, for ``busy_s`` seconds now; empty where it waits for work.
+    """
 
     name: str
     role: str
@@ -69,6 +72,8 @@ class WorkerRecord:
     where: Stack | None = None
     error_type: str | None = None
     error_text: str | None = None
+    task: str = ""
+    busy_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

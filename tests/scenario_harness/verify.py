@@ -101,6 +101,7 @@ def _before(event: Event, verdict: Event) -> bool:
 
 def _verify_counts(verdict: Event, events: list[Event]) -> None:
     found = Counter(event["poolwitness.rule"] for event in events if event["event"] == "poolwitness.finding")
+    found -= Counter(event["poolwitness.rule"] for event in events if event["event"] == "poolwitness.finding.resolved")
     assert verdict["poolwitness.verdict"] == ("findings" if found else "clean"), verdict
     assert verdict["poolwitness.findings"] == sum(found.values()), verdict
     told = {key.rpartition(".")[2]: value for key, value in verdict.items() if key.startswith("poolwitness.found.")}

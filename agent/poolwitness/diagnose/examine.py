@@ -28,6 +28,7 @@ RULE_FUNCTIONS: tuple[RuleFunction, ...] = (
     capacity.connect_failing,
     capacity.connect_slow,
     workers.worker_died,
+    workers.worker_stuck,
     versions.known_defect,
 )
 

@@ -8,7 +8,13 @@ from typing import Any
 import structlog
 
 LONGEST_LINE = 4096  # PIPE_BUF on Linux: up to here one write to a pipe is atomic
-_TRIMMABLE = ("code.stacktrace", "poolwitness.pool.threads", "message", "poolwitness.fix")
+_TRIMMABLE = (
+    "code.stacktrace",
+    "poolwitness.worker.stacktrace",
+    "poolwitness.pool.threads",
+    "message",
+    "poolwitness.fix",
+)
 
 
 def _dumps(event: dict[str, Any], **_: Any) -> str:
