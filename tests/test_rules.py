@@ -18,6 +18,7 @@ from poolwitness.diagnose.pages import page
 from poolwitness.records import (
     ConnectError,
     ConnectRecord,
+    Ending,
     Exhaustion,
     Incident,
     PoolRecord,
@@ -65,6 +66,20 @@ def _exhausted() -> PoolRecord:
 
 def _crowd(size: int, each_its_line: bool = False) -> tuple[PoolRecord, ...]:
     return tuple(pool(id=number, made=stack(10 + number * each_its_line)) for number in range(size))
+
+
+def _ending(**fields: Any) -> Ending:
+    usual: dict[str, Any] = {
+        "kind": "threads",
+        "since_mono": 900.0,
+        "seconds": 12.5,
+        "quiet_s": 12.5,
+        "waits_for": "thread 'flusher'",
+        "where": stack(80, function="flush"),
+        "count": 2,
+        "pool_id": 1,
+    }
+    return Ending(**{**usual, **fields})
 
 
 BEATS = [
@@ -310,6 +325,36 @@ BEATS = [
         snapshot(closed(async_pool(workers=(worker(task="AddConnection", busy_s=131.0),)))),
         10,
         ("'shop'", "131.0 s", "now connecting"),
+    ),
+    Beats(
+        "a thread that is waited for at the end",
+        "PW004",
+        replace(snapshot(pool()), ending=_ending(quiet_s=9.0)),
+        replace(snapshot(pool()), ending=_ending()),
+        snapshot(pool()),
+        80,
+        ("12.5 s", "thread 'flusher' and 1 more", "db.py:80 in flush", "'shop'", "db.py:10", "atexit"),
+    ),
+    Beats(
+        "an exception at the end, and a thread that uses the pool",
+        "PW004",
+        replace(snapshot(pool()), ending=_ending(quiet_s=0.0)),
+        replace(snapshot(pool()), ending=_ending(quiet_s=0.0, exception="KeyboardInterrupt")),
+        replace(snapshot(pool()), ending=_ending(quiet_s=0.0, seconds=9.0, exception="KeyboardInterrupt")),
+        80,
+        ("12.5 s", "of KeyboardInterrupt"),
+    ),
+    Beats(
+        "a worker that asyncio.run waits for",
+        "PW004",
+        snapshot(async_pool()),
+        replace(
+            snapshot(async_pool()),
+            ending=_ending(kind="tasks", waits_for="task 'shop-worker-0'", waits_for_pool=True, where=None),
+        ),
+        replace(snapshot(async_pool()), ending=_ending(kind="tasks", seconds=0.1, quiet_s=0.1)),
+        10,
+        ("asyncio.run", "12.5 s", "task 'shop-worker-0'", "'shop'", "db.py:10"),
     ),
     Beats(
         "a pool as old as the fault of its release",

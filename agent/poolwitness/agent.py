@@ -18,11 +18,12 @@ from poolwitness.diagnose.findings import Finding
 from poolwitness.diagnose.installed import spelled
 from poolwitness.inspector import MOST_THREADS_SAMPLED, Inspector
 from poolwitness.ledger import Ledger, PoolEntry
-from poolwitness.observe import closing, forks
+from poolwitness.observe import closing, ending, forks
 from poolwitness.observe.accounts import balance
 from poolwitness.observe.adapters import AdapterWatch
 from poolwitness.observe.checkouts import CheckoutWatch
 from poolwitness.observe.connects import ConnectWatch
+from poolwitness.observe.ending import EndingWatch
 from poolwitness.observe.finalizers import FinalizerWatch
 from poolwitness.observe.incidents import CheckoutIncidents
 from poolwitness.observe.loops import LoopSweeper
@@ -59,6 +60,7 @@ PARTS = (
     "workers",
     "finalizers",
     "sweeper",
+    "ending",
     "threads",
     "owners",
     "asked",
@@ -100,6 +102,7 @@ class Agent:
         self.sweeper = self.new_sweeper()
         self.loop_sweeper = LoopSweeper(config.sweep_s, self.sweep_on_loop)
         self.blackbox = self.new_blackbox()
+        self.ending = EndingWatch()
         self.opened_later: deque[PoolEntry] = deque()
         self.started_told = False
         self.verdict_told = False
@@ -155,6 +158,8 @@ class Agent:
             with parts["blackbox"]:
                 forks.watch(self.blackbox.forked)
                 self.ledger.listener = self.blackbox
+        with parts["ending"]:
+            ending.when_main_thread_is_over(self.main_thread_over)
         with parts["asked"]:
             self.asking.install()
 
@@ -165,6 +170,7 @@ class Agent:
         self.inspector.activity.uninstall()
         self.patches.undo()
         forks.forget()
+        ending.forget()
         self.loop_sweeper.stop()
         self.sweeper.stop()
         self.asking.uninstall()
@@ -289,7 +295,7 @@ class Agent:
         """Whether a sync pool is open, or a connection of one that was closed is still out."""
         return any(
             not entry.inherited
-            and (not entry.is_async or self.asking.wants_thread)
+            and (not entry.is_async or self.asking.wants_thread or self.ending.kind == "threads")
             and (entry.state == "open" or bool(entry.out))
             for entry in self.ledger.pools.copy().values()
         )
@@ -371,10 +377,12 @@ class Agent:
         with part:
             self.take_in()
             entries = self.ledger.entries()
+            entries += [entry for entry in self.ending.remember(entries) if entry not in entries]
             self.inspector.sample(entries, THREADS_A_SWEEP)
             self.inspector.watch_activity(entries)
             for entry in entries:
                 balance(entry)
+            self.look_for_the_end(entries)
             mark = self.blackbox.mark() if self.blackbox is not None else 0
             snapshot = self.inspector.look(
                 "sweep",
@@ -388,12 +396,36 @@ class Agent:
             self.ledger.forget_departed(entries)
         return part.enabled and self.needs_sweeper()
 
+    def look_for_the_end(self, entries: list[PoolEntry]) -> None:
+        """See whether the program is ending and cannot."""
+        part = self.parts["ending"]
+        if part.enabled:
+            with part:
+                if not self.ending.kind:
+                    ending.when_main_thread_is_over(self.main_thread_over)
+                self.inspector.ending = self.ending.look(entries)
+
+    def main_thread_over(self) -> None:
+        """The main thread is over; where others are waited for, somebody must be there to say so."""
+        part = self.parts["ending"]
+        if not part.enabled or self.config.level == "exit" or self.verdict_told:
+            return
+        with part:
+            self.take_in()
+            self.ending.look(self.ledger.entries())
+            if self.needs_sweeper() and not self.sweeper.alive and ending.has_threads_to_wait_for():
+                try:
+                    self.sweeper.start()
+                except RuntimeError:  # Python 3.12.0 to 3.12.2 start no thread any more
+                    pass
+
     def sweep_on_loop(self) -> bool:
         """The look of an event loop, needed only where the sweeper has no thread."""
         if not self.sweeper.alive:
             self.sweep()
-        return self.parts["sweeper"].enabled and any(
-            entry.is_async and entry.state == "open" for entry in self.ledger.pools.copy().values()
+        return self.parts["sweeper"].enabled and (
+            bool(self.ending.left_behind)
+            or any(entry.is_async and entry.state == "open" for entry in self.ledger.pools.copy().values())
         )
 
     # processes
@@ -409,6 +441,7 @@ class Agent:
             self.started_told = self.verdict_told = False
             self.asking.after_fork()
             self.opened_later.clear()
+            self.ending = EndingWatch()
             self.sweeper = self.new_sweeper()
             self.loop_sweeper = LoopSweeper(self.config.sweep_s, self.sweep_on_loop)
         self.ledger.drain()

@@ -19,7 +19,7 @@ from poolwitness.observe.activity import ActivityWatch
 from poolwitness.observe.recorder import record_pool
 from poolwitness.observe.sampling import Sampler
 from poolwitness.observe.standing import Standing
-from poolwitness.records import ProcessRecord, Snapshot
+from poolwitness.records import Ending, ProcessRecord, Snapshot
 from poolwitness.report import events
 from poolwitness.report.figures import Figures
 from poolwitness.report.note import MOST_HOLDERS, note_of
@@ -57,6 +57,8 @@ class Inspector:
         """Start afresh, as a forked child does."""
         self.suspicions: dict[int, Finding] = {}
         self.stuck: dict[int, Finding] = {}
+        # What the last sweep saw the program wait for, at its end.
+        self.ending: Ending | None = None
         self.figures = Figures()
         self.crowded: set[object] = set()
 
@@ -109,6 +111,7 @@ class Inspector:
                 dropped_records=self.ledger.dropped_records,
                 held_limit_s=self.config.held_s,
                 closes_at_exit=self.config.close,
+                ending=self.ending,
             )
         finally:
             if standing is not None:

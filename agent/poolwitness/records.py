@@ -227,6 +227,26 @@ class ProcessRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Ending:
+    """The main thread is past its last line and waits, and what for.
+
+    ``kind`` is ``threads`` (Python waits for those that are no daemons), ``tasks`` (asyncio.run has cancelled them) or
+    ``loop`` (asyncio.run waits for its executor); ``quiet_s`` is how long no pool was used meanwhile.
+    """
+
+    kind: str
+    since_mono: float
+    seconds: float
+    quiet_s: float
+    waits_for: str
+    waits_for_pool: bool = False
+    where: Stack | None = None
+    count: int = 1
+    pool_id: int = 0
+    exception: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """An immutable copy of the ledger at one moment: ``event``, ``sweep`` or ``verdict``."""
 
@@ -238,6 +258,7 @@ class Snapshot:
     dropped_records: int = 0
     held_limit_s: float = 30.0
     closes_at_exit: bool = False
+    ending: Ending | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts, lists and scalars, for JSON."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from fnmatch import fnmatch
 
 from poolwitness.config import Config
-from poolwitness.diagnose import capacity, connections, lifecycle, versions, workers
+from poolwitness.diagnose import capacity, connections, ending, lifecycle, versions, workers
 from poolwitness.diagnose.findings import Finding, short_path
 from poolwitness.records import Snapshot
 
@@ -29,6 +29,7 @@ RULE_FUNCTIONS: tuple[RuleFunction, ...] = (
     capacity.connect_slow,
     workers.worker_died,
     workers.worker_stuck,
+    ending.exit_hung,
     versions.known_defect,
 )
 

@@ -32,6 +32,7 @@ RULES: dict[str, Rule] = _rules(
     Rule(
         "PW003", "exit-delayed", "a pool's __del__ held up the interpreter's exit, or raised there", "proven", "error"
     ),
+    Rule("PW004", "exit-hung", "the program is ending and cannot", "probable", "error"),
     Rule("PW005", "pool-used-after-close", "PoolClosed was raised", "proven", "error"),
     Rule(
         "PW006",

@@ -11,6 +11,7 @@ LONGEST_LINE = 4096  # PIPE_BUF on Linux: up to here one write to a pipe is atom
 _TRIMMABLE = (
     "code.stacktrace",
     "poolwitness.worker.stacktrace",
+    "poolwitness.waits_stacktrace",
     "poolwitness.pool.threads",
     "message",
     "poolwitness.fix",
