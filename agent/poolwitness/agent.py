@@ -18,7 +18,7 @@ from poolwitness.diagnose.findings import Finding
 from poolwitness.diagnose.installed import spelled
 from poolwitness.inspector import MOST_THREADS_SAMPLED, Inspector
 from poolwitness.ledger import Ledger, PoolEntry
-from poolwitness.observe import closing, ending, forks
+from poolwitness.observe import closing, ending, forks, sigterm
 from poolwitness.observe.accounts import balance
 from poolwitness.observe.adapters import AdapterWatch
 from poolwitness.observe.checkouts import CheckoutWatch
@@ -105,7 +105,7 @@ class Agent:
         self.ending = EndingWatch()
         self.opened_later: deque[PoolEntry] = deque()
         self.started_told = False
-        self.verdict_told = False
+        self.verdict_begun = self.verdict_told = False
 
     def new_blackbox(self) -> BlackBox | None:
         """The black box, where one is asked for."""
@@ -202,6 +202,8 @@ class Agent:
         emit = self.teller.emit
         if self.config.signal:
             settings["signal"] = self.config.signal if self.asking.signal.live else f"{self.config.signal}, not heard"
+        if self.config.sigterm:
+            settings["sigterm"] = sigterm.state()
         emit("poolwitness.agent.started", events.started(versions, settings, self.patches.live, self.how))
         for problem in [*self.problems, *filter(None, [self.asking.signal.problem()])]:
             self.tell_problem(problem)
@@ -438,7 +440,7 @@ class Agent:
                 follow_in_child(sink)
             self.teller.forget()
             self.inspector.forget()
-            self.started_told = self.verdict_told = False
+            self.started_told = self.verdict_begun = self.verdict_told = False
             self.asking.after_fork()
             self.opened_later.clear()
             self.ending = EndingWatch()
@@ -451,9 +453,12 @@ class Agent:
         """The verdict, then what was asked to be closed."""
         with self.parts["exit"]:
             self.take_in()
-            if self.verdict_told or not self.started_told:
+            if self.verdict_begun or not self.started_told:
                 self.end_blackbox()
                 return
+            self.verdict_begun = True
+            # Then no finalizer runs.
+            self.inspector.killed = hook == "SIGTERM"
             self.sweeper.stop()
             self.asking.end()
             self.ledger.drain()
@@ -475,7 +480,7 @@ class Agent:
             self.end_blackbox()
             if self.config.close:
                 self.close_pools(entries)
-            else:
+            elif not self.inspector.killed:
                 self.prepare_late(entries, snapshot)
 
     def end_blackbox(self) -> None:

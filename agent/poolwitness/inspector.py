@@ -59,6 +59,8 @@ class Inspector:
         self.stuck: dict[int, Finding] = {}
         # What the last sweep saw the program wait for, at its end.
         self.ending: Ending | None = None
+        # Whether the process is about to die of a signal.
+        self.killed = False
         self.figures = Figures()
         self.crowded: set[object] = set()
 
@@ -112,6 +114,7 @@ class Inspector:
                 held_limit_s=self.config.held_s,
                 closes_at_exit=self.config.close,
                 ending=self.ending,
+                killed=self.killed,
             )
         finally:
             if standing is not None:

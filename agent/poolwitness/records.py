@@ -248,7 +248,10 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """An immutable copy of the ledger at one moment: ``event``, ``sweep`` or ``verdict``."""
+    """An immutable copy of the ledger at one moment: ``event``, ``sweep`` or ``verdict``.
+
+    ``killed`` says that the process is about to die of a signal: then no finalizer runs.
+    """
 
     taken_at: float
     taken_mono: float
@@ -259,6 +262,7 @@ class Snapshot:
     held_limit_s: float = 30.0
     closes_at_exit: bool = False
     ending: Ending | None = None
+    killed: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts, lists and scalars, for JSON."""

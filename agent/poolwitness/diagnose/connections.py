@@ -73,6 +73,8 @@ def not_returned(snapshot: Snapshot) -> Iterator[Finding]:
         for checkout in pool.checkouts:
             if checkout.suspected and checkout.holder_alive:
                 continue  # told as PW103
+            if snapshot.killed and checkout.holder_alive and pool.state == "open":
+                continue  # the signal came in the middle of its work
             if snapshot.moment == "verdict":
                 why = "when the program ended"
             elif closed_since_s is not None and closed_since_s > CLOSE_GRACE_S:

@@ -52,11 +52,18 @@ def _close_advice(pool: PoolRecord) -> str:
     )
 
 
-def _consequence(pool: PoolRecord, process: ProcessRecord, closes_at_exit: bool) -> str:
+def _consequence(pool: PoolRecord, snapshot: Snapshot) -> str:
+    process, closes_at_exit = snapshot.process, snapshot.closes_at_exit
     python = process.python
     version = f"Python {python[0]}.{python[1]}"
     if pool.is_async:
         return "its server connections are dropped without a goodbye"
+    if snapshot.killed:
+        return (
+            "POOLWITNESS_CLOSE=1 closes it now"
+            if closes_at_exit
+            else "the signal ends the process without closing it, and its server connections are dropped without a goodbye"
+        )
     delay_s = expected_exit_delay_s(pool, process)
     threads = sum(1 for worker in pool.workers if worker.alive)
     cost = ""
@@ -84,7 +91,7 @@ def never_closed(snapshot: Snapshot) -> Iterator[Finding]:
         yield Finding(
             rule=RULES["PW001"],
             message=(
-                f"{named(pool)}, made at {place(pool.made.origin)}, was never closed: {_consequence(pool, snapshot.process, snapshot.closes_at_exit)}"
+                f"{named(pool)}, made at {place(pool.made.origin)}, was never closed: {_consequence(pool, snapshot)}"
                 + (f"; kept alive by {pool.kept_by}" if pool.kept_by else "")
             ),
             fix=_close_advice(pool),
@@ -92,7 +99,9 @@ def never_closed(snapshot: Snapshot) -> Iterator[Finding]:
             pool=pool,
             stack=pool.made,
             extra={
-                "poolwitness.expected_exit_delay_s": expected_exit_delay_s(pool, snapshot.process),
+                "poolwitness.expected_exit_delay_s": (
+                    0.0 if snapshot.killed else expected_exit_delay_s(pool, snapshot.process)
+                ),
                 **({"poolwitness.kept_by": pool.kept_by} if pool.kept_by else {}),
                 **_threads(pool),
             },

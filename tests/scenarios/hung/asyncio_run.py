@@ -2,7 +2,7 @@
 failure of that.
 
 only: pool>=3.2.8
-env: POOLWITNESS_HELD_S=0.3
+env: POOLWITNESS_HELD_S=0.8
 env: POOLWITNESS_SWEEP_S=0.1
 expect: PW004 at made
 expect: PW001 at made

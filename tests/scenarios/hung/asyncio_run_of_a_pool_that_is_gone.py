@@ -1,7 +1,7 @@
 """asyncio.run cannot finish, and nobody else has the pool any more when its worker comes out of the connect.
 
 only: pool>=3.2.8
-env: POOLWITNESS_HELD_S=0.3
+env: POOLWITNESS_HELD_S=0.8
 env: POOLWITNESS_SWEEP_S=0.1
 expect: PW004 at made
 expect: PW002 at made
