@@ -43,7 +43,7 @@ def test_the_verdict_names_the_hook_and_expects_no_finalizer(dsn: str) -> None:
     assert heard(ran) == "1"
     (finding,) = ran.named("poolwitness.finding")
     assert finding["poolwitness.expected_exit_delay_s"] == 0.0
-    assert "the signal ends the process" in finding["message"]
+    assert "the process ends without closing it" in finding["message"]
 
 
 def test_without_being_asked_nothing_is_changed(dsn: str) -> None:

@@ -18,7 +18,7 @@ from poolwitness.diagnose.findings import Finding
 from poolwitness.diagnose.installed import spelled
 from poolwitness.inspector import MOST_THREADS_SAMPLED, Inspector
 from poolwitness.ledger import Ledger, PoolEntry
-from poolwitness.observe import closing, ending, forks, sigterm
+from poolwitness.observe import closing, ending, exits, forks, sigterm
 from poolwitness.observe.accounts import balance
 from poolwitness.observe.adapters import AdapterWatch
 from poolwitness.observe.checkouts import CheckoutWatch
@@ -171,6 +171,7 @@ class Agent:
         self.patches.undo()
         forks.forget()
         ending.forget()
+        exits.forget()
         self.loop_sweeper.stop()
         self.sweeper.stop()
         self.asking.uninstall()
@@ -189,6 +190,8 @@ class Agent:
         if self.started_told:
             return
         self.started_told = True
+        with self.parts["exit"]:
+            exits.watch(at_exit)
         settings = {
             "level": self.config.level,
             "output": ",".join(self.config.outputs),
@@ -409,6 +412,9 @@ class Agent:
 
     def main_thread_over(self) -> None:
         """The main thread is over; where others are waited for, somebody must be there to say so."""
+        if exits.ends_without_atexit():
+            self.at_exit("multiprocessing")
+            return
         part = self.parts["ending"]
         if not part.enabled or self.config.level == "exit" or self.verdict_told:
             return
@@ -457,8 +463,8 @@ class Agent:
                 self.end_blackbox()
                 return
             self.verdict_begun = True
-            # Then no finalizer runs.
             self.inspector.killed = hook == "SIGTERM"
+            self.inspector.finalizers = exits.runs_finalizers(hook)
             self.sweeper.stop()
             self.asking.end()
             self.ledger.drain()
@@ -480,7 +486,7 @@ class Agent:
             self.end_blackbox()
             if self.config.close:
                 self.close_pools(entries)
-            elif not self.inspector.killed:
+            elif self.inspector.finalizers:
                 self.prepare_late(entries, snapshot)
 
     def end_blackbox(self) -> None:

@@ -61,6 +61,8 @@ class Inspector:
         self.ending: Ending | None = None
         # Whether the process is about to die of a signal.
         self.killed = False
+        # Whether finalizers will run at its end.
+        self.finalizers = True
         self.figures = Figures()
         self.crowded: set[object] = set()
 
@@ -115,6 +117,7 @@ class Inspector:
                 closes_at_exit=self.config.close,
                 ending=self.ending,
                 killed=self.killed,
+                finalizers=self.finalizers,
             )
         finally:
             if standing is not None:

@@ -250,7 +250,7 @@ class Ending:
 class Snapshot:
     """An immutable copy of the ledger at one moment: ``event``, ``sweep`` or ``verdict``.
 
-    ``killed`` says that the process is about to die of a signal: then no finalizer runs.
+    ``killed`` says that the process is about to die of a signal, ``finalizers`` whether any will run at its end.
     """
 
     taken_at: float
@@ -263,6 +263,7 @@ class Snapshot:
     closes_at_exit: bool = False
     ending: Ending | None = None
     killed: bool = False
+    finalizers: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts, lists and scalars, for JSON."""

@@ -58,11 +58,11 @@ def _consequence(pool: PoolRecord, snapshot: Snapshot) -> str:
     version = f"Python {python[0]}.{python[1]}"
     if pool.is_async:
         return "its server connections are dropped without a goodbye"
-    if snapshot.killed:
+    if not snapshot.finalizers:
         return (
             "POOLWITNESS_CLOSE=1 closes it now"
             if closes_at_exit
-            else "the signal ends the process without closing it, and its server connections are dropped without a goodbye"
+            else "the process ends without closing it, and its server connections are dropped without a goodbye"
         )
     delay_s = expected_exit_delay_s(pool, process)
     threads = sum(1 for worker in pool.workers if worker.alive)
@@ -100,7 +100,7 @@ def never_closed(snapshot: Snapshot) -> Iterator[Finding]:
             stack=pool.made,
             extra={
                 "poolwitness.expected_exit_delay_s": (
-                    0.0 if snapshot.killed else expected_exit_delay_s(pool, snapshot.process)
+                    expected_exit_delay_s(pool, snapshot.process) if snapshot.finalizers else 0.0
                 ),
                 **({"poolwitness.kept_by": pool.kept_by} if pool.kept_by else {}),
                 **_threads(pool),
