@@ -148,6 +148,7 @@ class PoolEntry:
         "closing",
         "cls",
         "connects",
+        "django_alias",
         "dropped",
         "exhaustion",
         "fewest_in",
@@ -169,6 +170,7 @@ class PoolEntry:
         "made_at",
         "made_before",
         "made_in",
+        "made_settings",
         "made_skip",
         "made_stack",
         "max_size",
@@ -210,6 +212,9 @@ class PoolEntry:
         self.made = raw
         self.made_skip = skip
         self.made_stack: Stack | None = None
+        # Where Django made it: for which of its databases, and the line of its settings.
+        self.django_alias = ""
+        self.made_settings: Frame | None = None
         self.made_at = time.time()
         self.made_in = made_in
         self.min_size = 0
@@ -288,7 +293,10 @@ class PoolEntry:
     def stack(self) -> Stack:
         """Where the pool was made, named once."""
         if self.made_stack is None:
-            self.made_stack = resolve(self.made, self.made_skip)
+            stack = resolve(self.made, self.made_skip)
+            if self.made_settings is not None and (stack.origin is None or stack.origin.kind != "application"):
+                stack = Stack(stack.frames, self.made_settings)
+            self.made_stack = stack
             self.made, self.made_skip = (), frozenset()
         return self.made_stack
 

@@ -208,6 +208,7 @@ class PoolRecord:
     longest_held_s: float = 0.0
     longest_held: Stack | None = None
     kept_by: str = ""
+    django_alias: str = ""
 
     @property
     def short_class(self) -> str:

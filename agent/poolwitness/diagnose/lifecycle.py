@@ -21,7 +21,8 @@ def expected_exit_delay_s(pool: PoolRecord, process: ProcessRecord) -> float:
     """Seconds that the exit is expected to wait for a pool left open.
 
     None up to psycopg_pool 3.1, whose ``__del__`` does not wait, and none for a class of ``__main__``: a frozen
-    worker's frame keeps that class, and with it the module's globals and the pool, alive.
+    worker's frame keeps that class, and with it the module's globals and the pool, alive. None for Django's pools either,
+    which a worker's frame reaches by Django's own configure callback.
 
     CPython 3.13 freezes daemon threads before ``__del__`` waits 5 s for each (psycopg issue 954); from 3.14 on
     the wait raises at once; up to 3.12 it returns at once.
@@ -36,11 +37,18 @@ def exit_suffers(pool: PoolRecord, process: ProcessRecord) -> bool:
     return (
         not pool.is_async
         and not pool.cls.startswith("__main__.")
+        and not pool.django_alias
         and process.versions.get("psycopg_pool", (3, 2)) >= (3, 2)
     )
 
 
 def _close_advice(pool: PoolRecord) -> str:
+    if pool.django_alias:
+        return (
+            f"call `connections[{pool.django_alias!r}].close_pool()` (from django.db import connections) where the process "
+            "ends, for example by `atexit.register` in manage.py, wsgi.py or asgi.py: Django closes connections, not pools; "
+            "until then, POOLWITNESS_CLOSE=1 closes it at exit"
+        )
     if pool.is_async:
         return (
             "open it with `async with AsyncConnectionPool(...) as pool:` around the program's main coroutine, "

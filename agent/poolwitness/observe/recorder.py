@@ -85,6 +85,7 @@ def record_pool(entry: PoolEntry, standing: Standing | None = None, held_from_s:
         exhaustion=_exhaustion(entry),
         unaccounted=entry.unaccounted,
         kept_by=entry.kept_by,
+        django_alias=entry.django_alias,
         adapters=tuple((resolve(raw), count) for raw, count in list(entry.adapters)),
         peak_in_use=entry.peak,
         longest_wait_s=entry.longest_wait_s,
