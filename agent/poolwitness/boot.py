@@ -102,15 +102,19 @@ def _arm(settings: Mapping[str, str], how: str) -> None:
 
 
 def _at_exit() -> None:
-    sigterm = sys.modules.get("poolwitness.observe.sigterm")
     try:
-        if sigterm is not None:
-            sigterm.hold()
-        agent = sys.modules.get("poolwitness.agent")
-        if agent is not None:
-            agent.at_exit("atexit")
+        _end()
     except Exception as error:  # noqa: BLE001 - atexit would print a traceback the program does not have
         _complain(f"no verdict: {type(error).__name__} at exit")
+
+
+def _end() -> None:
+    agent, sigterm = (sys.modules.get(f"poolwitness.{name}") for name in ("agent", "observe.sigterm"))
+    if sigterm is not None:
+        sigterm.hold()
+    try:
+        if agent is not None:
+            agent.at_exit("atexit")
     finally:
         if sigterm is not None:
             sigterm.release()

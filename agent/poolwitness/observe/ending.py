@@ -186,7 +186,7 @@ def when_main_thread_is_over(listener: Callable[[], None]) -> None:
     the same way: the last to register is the first to be called. An exception there would keep Python from waiting.
 
     Args:
-        listener: called once at the most; contains all that it raises.
+        listener: called once at the most.
     """
     _listeners[:] = [listener]
     with_executors = "concurrent.futures.thread" in sys.modules
@@ -206,5 +206,8 @@ def forget() -> None:
 
 
 def _over() -> None:
-    while _listeners:
-        _listeners.pop()()
+    try:
+        while _listeners:
+            _listeners.pop()()
+    except Exception:  # noqa: BLE001 - Python would go on without waiting for the program's threads
+        pass
