@@ -8,7 +8,7 @@ export PIP_ROOT_USER_ACTION = ignore
 DEMO_PYTHONS := $(if $(filter file,$(origin PYTHON)),3.13 3.14)
 INSTALL := -m pip install --quiet --no-build-isolation
 
-.PHONY: demo test slow bench docs matrix lint clean
+.PHONY: demo test slow servers bench docs matrix lint clean
 
 demo: .venv-demo/made
 	.venv-demo/bin/python $(INSTALL) --no-deps --force-reinstall .
@@ -17,12 +17,18 @@ demo: .venv-demo/made
 # Not an editable install: .pth files are not read from those.
 test: .venv/made
 	.venv/bin/python $(INSTALL) --no-deps --force-reinstall .
-	.venv/bin/python -m pytest -m "not slow" $(PYTEST)
+	.venv/bin/python -m pytest -m "not slow and not servers" $(PYTEST)
 
 # Faults injected everywhere, hostile input, kills, dumps, every page's examples: some ten minutes.
 slow: .venv/made
 	.venv/bin/python $(INSTALL) --no-deps --force-reinstall .
 	.venv/bin/python -m pytest -m slow $(PYTEST)
+
+# Real gunicorn, uvicorn, celery, uWSGI and Django, ended as users do: some five minutes.
+servers: .venv/made
+	.venv/bin/python -m pip install --quiet '.[servers]'
+	.venv/bin/python $(INSTALL) --no-deps --force-reinstall .
+	.venv/bin/python -m pytest -m servers $(PYTEST)
 
 bench: .venv/made
 	.venv/bin/python $(INSTALL) --no-deps --force-reinstall .

@@ -19,7 +19,7 @@ COMPOSERS = ("agent", "asking", "inspector", "teller", "telemetry", "cli", "__ma
 # Room to the rooms it may import, beside itself. An entry covers everything inside it.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "__init__": ("agent", "boot", "diagnose.findings", "records"),
-    "boot": ("agent", "observe.imports"),
+    "boot": ("agent", "observe.imports", "observe.sigterm"),
     "config": ("boot",),
     "safety": (),
     "records": (),

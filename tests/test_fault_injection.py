@@ -17,6 +17,8 @@ ALL = [target(module, name) for module, name, *_ in functions()]
 BOUNDARIES = {
     "poolwitness.safety:Part.__enter__": "contained() itself",
     "poolwitness.safety:Part.__exit__": "contained() itself",
+    "poolwitness.boot:_at_sigterm": "a thread's function, contained whole",
+    "poolwitness.observe.ending:_over": "a callback of threading's, contained whole",
     "poolwitness.boot:_at_exit": "an atexit callback, contained whole",
     "poolwitness.observe.imports:PostImportFinder.find_spec": "the import system's: asks other finders, contains its own",
     "poolwitness.observe.forks:_in_child": "a fork hook: appends to deques",

@@ -79,6 +79,7 @@ SHOWN = {
     "PW203",
     "PW204",
     "PW301",
+    "PW302",
     "PW401",
     "PW402",
 }
@@ -226,5 +227,7 @@ def test_the_exit_that_hangs_does_hang(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         here = f"host=127.0.0.1 port={silent.getsockname()[1]}"
         assert "host=192.0.2.1" in source
-        with pytest.raises(subprocess.TimeoutExpired):
-            run_example(source.replace("host=192.0.2.1", here), "", tmp_path, timeout_s=5)
+        source = source.replace("host=192.0.2.1", here)
+        with pytest.raises(subprocess.TimeoutExpired) as hung:
+            run_example(source, "", tmp_path, timeout_s=6, POOLWITNESS_HELD_S="0.5", POOLWITNESS_SWEEP_S="0.1")
+    assert b'"poolwitness.rule":"PW004"' in (hung.value.stderr or b"")

@@ -19,6 +19,7 @@ from poolwitness.records import (
     ConnectError,
     ConnectRecord,
     Crossing,
+    Ending,
     Exhaustion,
     Incident,
     PoolRecord,
@@ -27,7 +28,7 @@ from poolwitness.records import (
     Target,
     UseAfterClose,
 )
-from tests.snapshots import NOW, THREADS, async_pool, checkout, closed, pool, snapshot, stack, worker
+from tests.snapshots import NOW, THREADS, async_pool, checkout, closed, frame, pool, snapshot, stack, worker
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,20 @@ def _crowd(size: int, each_its_line: bool = False) -> tuple[PoolRecord, ...]:
 
 def _on_other_loop(ended: bool) -> Crossing:
     return Crossing(stack(30, function="handle"), "used", 1, "", "ALoop in Main", "BLoop in T", ended)
+
+
+def _ending(**fields: Any) -> Ending:
+    usual: dict[str, Any] = {
+        "kind": "threads",
+        "since_mono": 900.0,
+        "seconds": 12.5,
+        "quiet_s": 12.5,
+        "waits_for": "thread 'flusher'",
+        "where": stack(80, function="flush"),
+        "count": 2,
+        "pool_id": 1,
+    }
+    return Ending(**{**usual, **fields})
 
 
 BEATS = [
@@ -320,6 +335,71 @@ BEATS = [
         snapshot(closed(async_pool())),
         30,
         ("'shop'", "ALoop in Main, which has ended,", "db.py:30 in handle"),
+    ),
+    Beats(
+        "a worker in a callback that does not return",
+        "PW302",
+        snapshot(pool(workers=(worker(task="AddConnection", busy_s=29.0), *THREADS[1:]))),
+        snapshot(
+            pool(
+                workers=(
+                    worker(task="AddConnection", busy_s=31.5, where=stack(70, function="configure")),
+                    *THREADS[1:],
+                )
+            )
+        ),
+        snapshot(pool()),
+        10,
+        ("'shop'", "'shop-worker-0'", "making a connection", "31.5 s", "db.py:70 in configure", "1 of 3 workers busy"),
+    ),
+    Beats(
+        "a worker that does not come back from a connect",
+        "PW302",
+        snapshot(async_pool(workers=(worker(task="AddConnection", busy_s=3.0),))),
+        snapshot(
+            async_pool(
+                workers=(
+                    worker(
+                        task="AddConnection",
+                        busy_s=131.0,
+                        where=Stack((frame(1, "/p/psycopg/connection.py", "connect", "psycopg"),), None),
+                    ),
+                )
+            )
+        ),
+        snapshot(closed(async_pool(workers=(worker(task="AddConnection", busy_s=131.0),)))),
+        10,
+        ("'shop'", "131.0 s", "now connecting"),
+    ),
+    Beats(
+        "a thread that is waited for at the end",
+        "PW004",
+        replace(snapshot(pool()), ending=_ending(quiet_s=9.0)),
+        replace(snapshot(pool()), ending=_ending()),
+        snapshot(pool()),
+        80,
+        ("12.5 s", "thread 'flusher' and 1 more", "db.py:80 in flush", "'shop'", "db.py:10", "atexit"),
+    ),
+    Beats(
+        "an exception at the end, and a thread that uses the pool",
+        "PW004",
+        replace(snapshot(pool()), ending=_ending(quiet_s=0.0)),
+        replace(snapshot(pool()), ending=_ending(quiet_s=0.0, exception="KeyboardInterrupt")),
+        replace(snapshot(pool()), ending=_ending(quiet_s=0.0, seconds=9.0, exception="KeyboardInterrupt")),
+        80,
+        ("12.5 s", "of KeyboardInterrupt"),
+    ),
+    Beats(
+        "a worker that asyncio.run waits for",
+        "PW004",
+        snapshot(async_pool()),
+        replace(
+            snapshot(async_pool()),
+            ending=_ending(kind="tasks", waits_for="task 'shop-worker-0'", waits_for_pool=True, where=None),
+        ),
+        replace(snapshot(async_pool()), ending=_ending(kind="tasks", seconds=0.1, quiet_s=0.1)),
+        10,
+        ("asyncio.run", "12.5 s", "task 'shop-worker-0'", "'shop'", "db.py:10"),
     ),
     Beats(
         "a pool as old as the fault of its release",

@@ -19,18 +19,20 @@ from poolwitness.diagnose.findings import Finding
 from poolwitness.diagnose.installed import spelled
 from poolwitness.inspector import MOST_THREADS_SAMPLED, Inspector
 from poolwitness.ledger import Ledger, PoolEntry
-from poolwitness.observe import closing, forks
+from poolwitness.observe import closing, ending, exits, forks, sigterm
 from poolwitness.observe.accounts import balance
 from poolwitness.observe.adapters import AdapterWatch
 from poolwitness.observe.checkouts import CheckoutWatch
 from poolwitness.observe.connects import ConnectWatch
 from poolwitness.observe.crossings import Crossings
+from poolwitness.observe.ending import EndingWatch
 from poolwitness.observe.finalizers import FinalizerWatch
 from poolwitness.observe.incidents import CheckoutIncidents
 from poolwitness.observe.loops import LoopSweeper
 from poolwitness.observe.patches import Patches
 from poolwitness.observe.pools import PoolWatch
 from poolwitness.observe.recorder import record_pool
+from poolwitness.observe.stints import StintWatch
 from poolwitness.observe.sweeper import Sweeper
 from poolwitness.observe.waits import WaitWatch
 from poolwitness.observe.workers import WorkerWatch
@@ -63,6 +65,7 @@ PARTS = (
     "workers",
     "finalizers",
     "sweeper",
+    "ending",
     "threads",
     "owners",
     "asked",
@@ -106,9 +109,10 @@ class Agent:
         self.loop_sweeper = LoopSweeper(config.sweep_s, self.sweep_on_loop)
         self.blackbox = self.new_blackbox()
         self.telemetry = self.new_telemetry()
+        self.ending = EndingWatch()
         self.opened_later: deque[PoolEntry] = deque()
         self.started_told = False
-        self.verdict_told = False
+        self.verdict_begun = self.verdict_told = False
 
     def new_blackbox(self) -> BlackBox | None:
         """The black box, where one is asked for."""
@@ -157,6 +161,7 @@ class Agent:
                     parts["checkouts"],
                     CheckoutWatch(self.ledger, incidents, crossings, parts["checkouts"], trace, self.blackbox, timings),
                 ),
+                (parts["workers"], StintWatch(self.ledger, self.inspector.worker_came_back, parts["workers"])),
                 (
                     parts["connects"],
                     ConnectWatch(self.ledger, self.connect_failed, self.connected, describe_error, parts["connects"]),
@@ -174,6 +179,8 @@ class Agent:
             with parts["blackbox"]:
                 forks.watch(self.blackbox.forked)
                 self.ledger.listener = self.blackbox
+        with parts["ending"]:
+            ending.when_main_thread_is_over(self.main_thread_over)
         with parts["asked"]:
             self.asking.install()
 
@@ -184,6 +191,8 @@ class Agent:
         self.inspector.activity.uninstall()
         self.patches.undo()
         forks.forget()
+        ending.forget()
+        exits.forget()
         self.loop_sweeper.stop()
         self.sweeper.stop()
         self.asking.uninstall()
@@ -210,6 +219,8 @@ class Agent:
         if self.started_told:
             return
         self.started_told = True
+        with self.parts["exit"]:
+            exits.watch(at_exit)
         settings = {
             "level": self.config.level,
             "output": ",".join(self.config.outputs),
@@ -224,6 +235,8 @@ class Agent:
         emit = self.teller.emit
         if self.config.signal:
             settings["signal"] = self.config.signal if self.asking.signal.live else f"{self.config.signal}, not heard"
+        if self.config.sigterm:
+            settings["sigterm"] = sigterm.state()
         emit("poolwitness.agent.started", events.started(versions, settings, self.patches.live, self.how))
         for problem in [*self.problems, *filter(None, [self.asking.signal.problem()])]:
             self.tell_problem(problem)
@@ -329,7 +342,7 @@ class Agent:
         """Whether a sync pool is open, or a connection of one that was closed is still out."""
         return any(
             not entry.inherited
-            and (not entry.is_async or self.asking.wants_thread)
+            and (not entry.is_async or self.asking.wants_thread or self.ending.kind == "threads")
             and (entry.state == "open" or bool(entry.out))
             for entry in self.ledger.pools.copy().values()
         )
@@ -410,13 +423,19 @@ class Agent:
         with part:
             self.take_in()
             entries = self.ledger.entries()
+            entries += [entry for entry in self.ending.remember(entries) if entry not in entries]
             self.inspector.sample(entries, THREADS_A_SWEEP)
             self.inspector.watch_activity(entries)
             for entry in entries:
                 balance(entry)
+            self.look_for_the_end(entries)
             mark = self.blackbox.mark() if self.blackbox is not None else 0
             snapshot = self.inspector.look(
-                "sweep", entries, with_standing=self.inspector.activity.installed or bool(self.config.blackbox)
+                "sweep",
+                entries,
+                with_standing=self.inspector.activity.installed
+                or bool(self.config.blackbox)
+                or self.inspector.has_long_stint(entries),
             )
             if self.blackbox is not None:
                 self.blackbox.swept(mark, snapshot)
@@ -425,12 +444,39 @@ class Agent:
             self.ledger.forget_departed(entries)
         return part.enabled and self.needs_sweeper()
 
+    def look_for_the_end(self, entries: list[PoolEntry]) -> None:
+        """See whether the program is ending and cannot."""
+        part = self.parts["ending"]
+        if part.enabled:
+            with part:
+                if not self.ending.kind:
+                    ending.when_main_thread_is_over(self.main_thread_over)
+                self.inspector.ending = self.ending.look(entries)
+
+    def main_thread_over(self) -> None:
+        """The main thread is over; where others are waited for, somebody must be there to say so."""
+        if exits.ends_without_atexit():
+            self.at_exit("multiprocessing")
+            return
+        part = self.parts["ending"]
+        if not part.enabled or self.config.level == "exit" or self.verdict_told:
+            return
+        with part:
+            self.take_in()
+            self.ending.look(self.ledger.entries())
+            if self.needs_sweeper() and not self.sweeper.alive and ending.has_threads_to_wait_for():
+                try:
+                    self.sweeper.start()
+                except RuntimeError:  # Python 3.12.0 to 3.12.2 start no thread any more
+                    pass
+
     def sweep_on_loop(self) -> bool:
         """The look of an event loop, needed only where the sweeper has no thread."""
         if not self.sweeper.alive:
             self.sweep()
-        return self.parts["sweeper"].enabled and any(
-            entry.is_async and entry.state == "open" for entry in self.ledger.pools.copy().values()
+        return self.parts["sweeper"].enabled and (
+            bool(self.ending.left_behind)
+            or any(entry.is_async and entry.state == "open" for entry in self.ledger.pools.copy().values())
         )
 
     # processes
@@ -446,9 +492,10 @@ class Agent:
             self.inspector.forget()
             if self.telemetry is not None:
                 self.telemetry.timings.forget()
-            self.started_told = self.verdict_told = False
+            self.started_told = self.verdict_begun = self.verdict_told = False
             self.asking.after_fork()
             self.opened_later.clear()
+            self.ending = EndingWatch()
             self.sweeper = self.new_sweeper()
             self.loop_sweeper = LoopSweeper(self.config.sweep_s, self.sweep_on_loop)
             self.ledger.drain()
@@ -461,9 +508,12 @@ class Agent:
         """The verdict, then what was asked to be closed."""
         with self.parts["exit"]:
             self.take_in()
-            if self.verdict_told or not self.started_told:
+            if self.verdict_begun or not self.started_told:
                 self.end_blackbox()
                 return
+            self.verdict_begun = True
+            self.inspector.killed = hook == "SIGTERM"
+            self.inspector.finalizers = exits.runs_finalizers(hook)
             self.sweeper.stop()
             self.asking.end()
             self.ledger.drain()
@@ -486,7 +536,7 @@ class Agent:
             self.end_blackbox()
             if self.config.close:
                 self.close_pools(entries)
-            else:
+            elif self.inspector.finalizers:
                 self.prepare_late(entries, snapshot)
 
     def end(self) -> None:

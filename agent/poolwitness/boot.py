@@ -65,6 +65,9 @@ def deactivate() -> None:
     """The way out: see `poolwitness.deactivate`."""
     booted_by.clear()
     atexit.unregister(_at_exit)
+    sigterm = sys.modules.get("poolwitness.observe.sigterm")
+    if sigterm is not None:
+        sigterm.release()
     imports = sys.modules.get("poolwitness.observe.imports")
     if imports is not None:
         imports.forget()
@@ -79,6 +82,11 @@ def _arm(settings: Mapping[str, str], how: str) -> None:
     environ = dict(os.environ)
     for name, value in settings.items():
         environ["POOLWITNESS_" + name.upper()] = str(value)
+
+    if is_on(environ.get("POOLWITNESS_SIGTERM", "")):
+        from poolwitness.observe import sigterm
+
+        sigterm.install(_at_sigterm)
 
     def start() -> None:
         from poolwitness import agent
@@ -95,11 +103,30 @@ def _arm(settings: Mapping[str, str], how: str) -> None:
 
 def _at_exit() -> None:
     try:
-        agent = sys.modules.get("poolwitness.agent")
-        if agent is not None:
-            agent.at_exit("atexit")
+        _end()
     except Exception as error:  # noqa: BLE001 - atexit would print a traceback the program does not have
         _complain(f"no verdict: {type(error).__name__} at exit")
+
+
+def _end() -> None:
+    agent, sigterm = (sys.modules.get(f"poolwitness.{name}") for name in ("agent", "observe.sigterm"))
+    if sigterm is not None:
+        sigterm.hold()
+    try:
+        if agent is not None:
+            agent.at_exit("atexit")
+    finally:
+        if sigterm is not None:
+            sigterm.release()
+
+
+def _at_sigterm() -> None:
+    try:
+        agent = sys.modules.get("poolwitness.agent")
+        if agent is not None:
+            agent.at_exit("SIGTERM")
+    except Exception as error:  # noqa: BLE001 - a thread of ours would print a traceback the program does not have
+        _complain(f"no verdict: {type(error).__name__} on SIGTERM")
 
 
 def _complain(sentence: str) -> None:

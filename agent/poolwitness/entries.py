@@ -121,6 +121,22 @@ class Slot:
         self.box = 0
 
 
+class Stint:
+    """One task of one worker of a pool, while the worker is at it."""
+
+    __slots__ = ("entry", "id", "over_mono", "runner_id", "started_mono", "suspected", "task")
+
+    def __init__(self, number: int, entry: PoolEntry, runner_id: int, task: str, started_mono: float) -> None:
+        self.id = number
+        self.entry = entry
+        # Of the thread or task: the name is not the worker's alone.
+        self.runner_id = runner_id
+        self.task = task
+        self.started_mono = started_mono
+        self.over_mono = 0.0
+        self.suspected = False
+
+
 class PoolEntry:
     """What was seen of one pool; changed in place by the observers, copied into a PoolRecord for everybody else."""
 
@@ -134,6 +150,7 @@ class PoolEntry:
         "connects",
         "crossed_fork",
         "crossed_loops",
+        "django_alias",
         "dropped",
         "exhaustion",
         "fewest_in",
@@ -156,6 +173,7 @@ class PoolEntry:
         "made_at",
         "made_before",
         "made_in",
+        "made_settings",
         "made_skip",
         "made_stack",
         "max_size",
@@ -176,6 +194,7 @@ class PoolEntry:
         "ref",
         "samples",
         "slots",
+        "stints",
         "target",
         "threads",
         "told_closed",
@@ -197,6 +216,9 @@ class PoolEntry:
         self.made = raw
         self.made_skip = skip
         self.made_stack: Stack | None = None
+        # Where Django made it: for which of its databases, and the line of its settings.
+        self.django_alias = ""
+        self.made_settings: Frame | None = None
         self.made_at = time.time()
         self.made_in = made_in
         self.min_size = 0
@@ -233,6 +255,8 @@ class PoolEntry:
         self.told_closed = False
         self.late: Any = None
         self.slots: dict[int, Slot] = {}
+        # What its workers are at, by the thread or task.
+        self.stints: dict[int, Stint] = {}
         self.lost: list[Slot] = []
         self.peak = 0
         self.fewest_in = 0
@@ -283,7 +307,10 @@ class PoolEntry:
     def stack(self) -> Stack:
         """Where the pool was made, named once."""
         if self.made_stack is None:
-            self.made_stack = resolve(self.made, self.made_skip)
+            stack = resolve(self.made, self.made_skip)
+            if self.made_settings is not None and (stack.origin is None or stack.origin.kind != "application"):
+                stack = Stack(stack.frames, self.made_settings)
+            self.made_stack = stack
             self.made, self.made_skip = (), frozenset()
         return self.made_stack
 

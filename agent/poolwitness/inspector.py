@@ -12,13 +12,14 @@ from poolwitness.diagnose.examine import examine
 from poolwitness.diagnose.findings import Finding
 from poolwitness.diagnose.installed import installed_versions
 from poolwitness.diagnose.lifecycle import CROWD
+from poolwitness.entries import Stint
 from poolwitness.ledger import Ledger, PoolEntry, Slot
 from poolwitness.observe import owners
 from poolwitness.observe.activity import ActivityWatch
 from poolwitness.observe.recorder import record_pool
 from poolwitness.observe.sampling import Sampler
 from poolwitness.observe.standing import Standing
-from poolwitness.records import ProcessRecord, Snapshot
+from poolwitness.records import Ending, ProcessRecord, Snapshot
 from poolwitness.report import events
 from poolwitness.report.figures import Figures
 from poolwitness.report.note import MOST_HOLDERS, note_of
@@ -55,6 +56,13 @@ class Inspector:
     def forget(self) -> None:
         """Start afresh, as a forked child does."""
         self.suspicions: dict[int, Finding] = {}
+        self.stuck: dict[int, Finding] = {}
+        # What the last sweep saw the program wait for, at its end.
+        self.ending: Ending | None = None
+        # Whether the process is about to die of a signal.
+        self.killed = False
+        # Whether finalizers will run at its end.
+        self.finalizers = True
         self.figures = Figures()
         self.crowded: set[object] = set()
 
@@ -96,13 +104,20 @@ class Inspector:
                     versions=self.versions,
                 ),
                 pools=tuple(
-                    record_pool(entry, standing if index < MOST_WITH_STANDING or entry.out else None, held_from_s)
+                    record_pool(
+                        entry,
+                        standing if index < MOST_WITH_STANDING or entry.out or entry.stints else None,
+                        held_from_s,
+                    )
                     for index, entry in enumerate(entries)
                     if entry.name
                 ),
                 dropped_records=self.ledger.dropped_records,
                 held_limit_s=self.config.held_s,
                 closes_at_exit=self.config.close,
+                ending=self.ending,
+                killed=self.killed,
+                finalizers=self.finalizers,
             )
         finally:
             if standing is not None:
@@ -148,8 +163,11 @@ class Inspector:
                 for rank, checkout in enumerate(worst_first(finding.pool)[:MOST_HOLDERS], start=1)
             )
             self.teller.tell(finding, {"poolwitness.report_id": report_id}, rows)
-        elif self.teller.tell(finding) and finding.rule.code == "PW103":
-            self.suspect(finding)
+        elif self.teller.tell(finding):
+            if finding.rule.code == "PW103":
+                self.suspect(finding)
+            elif finding.rule.code == "PW302":
+                self.suspect_worker(finding)
 
     def suspect(self, finding: Finding) -> None:
         """Remember a suspicion, so that the connection's return takes it back."""
@@ -157,6 +175,32 @@ class Inspector:
             if slot.id == finding.extra["poolwitness.checkout.id"] and slot.raw is not None:
                 self.suspicions[slot.id] = finding
                 slot.suspected = True
+
+    def suspect_worker(self, finding: Finding) -> None:
+        """Remember what a worker is suspected of, so that its coming back takes it back."""
+        for entry in self.ledger.entries():
+            if finding.pool is None or entry.id != finding.pool.id:
+                continue
+            names = {id(ref()): name for _, ref, name, _ in entry.threads}
+            for stint in list(entry.stints.values()):
+                if names.get(stint.runner_id) == finding.extra["poolwitness.worker.name"]:
+                    self.stuck[stint.id] = finding
+                    stint.suspected = True
+                    if stint.over_mono:  # it came back while this was being told
+                        self.worker_came_back(stint)
+                    return
+        self.teller.take_back(finding, float(str(finding.extra["poolwitness.worker.busy_s"])))
+
+    def worker_came_back(self, stint: Stint) -> None:
+        """A suspected worker has come out of its task."""
+        finding = self.stuck.pop(stint.id, None)
+        if finding is not None:
+            self.teller.take_back(finding, stint.over_mono - stint.started_mono)
+
+    def has_long_stint(self, entries: list[PoolEntry]) -> bool:
+        """Whether a worker has been in one task for long enough to ask where it stands."""
+        old_mono = time.monotonic() - self.config.held_s / 2
+        return any(stint.started_mono < old_mono for entry in entries for stint in list(entry.stints.values()))
 
     def watch_activity(self, entries: list[PoolEntry]) -> None:
         """Watch connections at work while one of them has been out for long."""

@@ -54,7 +54,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class WorkerRecord:
-    """One thread or task that a pool runs on: its workers and its scheduler."""
+    """One thread or task that a pool runs on: its workers and its scheduler.
+
+    ``task`` is what the worker is at, for ``busy_s`` seconds now; empty where it waits for work.
+    """
 
     name: str
     role: str
@@ -69,6 +72,8 @@ class WorkerRecord:
     where: Stack | None = None
     error_type: str | None = None
     error_text: str | None = None
+    task: str = ""
+    busy_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +227,7 @@ class PoolRecord:
     kept_by: str = ""
     crossed_fork: Crossing | None = None
     crossed_loops: Crossing | None = None
+    django_alias: str = ""
 
     @property
     def short_class(self) -> str:
@@ -241,8 +247,31 @@ class ProcessRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Ending:
+    """The main thread is past its last line and waits, and what for.
+
+    ``kind`` is ``threads`` (Python waits for those that are no daemons), ``tasks`` (asyncio.run has cancelled them) or
+    ``loop`` (asyncio.run waits for its executor); ``quiet_s`` is how long no pool was used meanwhile.
+    """
+
+    kind: str
+    since_mono: float
+    seconds: float
+    quiet_s: float
+    waits_for: str
+    waits_for_pool: bool = False
+    where: Stack | None = None
+    count: int = 1
+    pool_id: int = 0
+    exception: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
-    """An immutable copy of the ledger at one moment: ``event``, ``sweep`` or ``verdict``."""
+    """An immutable copy of the ledger at one moment: ``event``, ``sweep`` or ``verdict``.
+
+    ``killed`` says that the process is about to die of a signal, ``finalizers`` whether any will run at its end.
+    """
 
     taken_at: float
     taken_mono: float
@@ -252,6 +281,9 @@ class Snapshot:
     dropped_records: int = 0
     held_limit_s: float = 30.0
     closes_at_exit: bool = False
+    ending: Ending | None = None
+    killed: bool = False
+    finalizers: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts, lists and scalars, for JSON."""

@@ -107,7 +107,7 @@ class Teller:
                 self.emit("poolwitness.finding.held_back", events.held_back(finding, count))
 
     def take_back(self, finding: Finding, held_s: float) -> None:
-        """A suspicion came back: it no longer counts."""
+        """A suspicion came back, after so many seconds: it no longer counts."""
         self.counts[finding.rule.code] -= 1
         if self.counts[finding.rule.code] <= 0:
             del self.counts[finding.rule.code]

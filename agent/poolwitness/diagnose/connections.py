@@ -14,6 +14,15 @@ CLOSE_GRACE_S = 2.0
 _USE_WITH = "use `with pool.connection() as conn:`, which gives the connection back whatever happens"
 
 
+def _give_back(pool: PoolRecord) -> str:
+    if pool.django_alias:
+        return (
+            f"call `connections[{pool.django_alias!r}].close()` (from django.db import connections) in a finally at the end "
+            "of the thread or task: Django gives its connection back only then"
+        )
+    return _USE_WITH
+
+
 def holder_of(checkout: CheckoutRecord) -> str:
     """``thread 'x'`` or ``task 'x'``."""
     kind = "task" if checkout.in_task else "thread"
@@ -51,7 +60,7 @@ def lost(snapshot: Snapshot) -> Iterator[Finding]:
                     f"a connection of {named(pool)}, taken at {place(checkout.taken.origin)} by "
                     f"{holder_of(checkout)}, was garbage-collected without being returned{remaining}"
                 ),
-                fix=f"{_USE_WITH}; with getconn(), put putconn() in a finally",
+                fix=_give_back(pool) + ("" if pool.django_alias else "; with getconn(), put putconn() in a finally"),
                 key=("PW101", pool.id, checkout.id, checkout.taken.origin, index),
                 pool=pool,
                 stack=checkout.taken,
@@ -73,6 +82,8 @@ def not_returned(snapshot: Snapshot) -> Iterator[Finding]:
         for checkout in pool.checkouts:
             if checkout.suspected and checkout.holder_alive:
                 continue  # told as PW103
+            if snapshot.killed and checkout.holder_alive and pool.state == "open":
+                continue  # the signal came in the middle of its work
             if snapshot.moment == "verdict":
                 why = "when the program ended"
             elif closed_since_s is not None and closed_since_s > CLOSE_GRACE_S:
@@ -100,7 +111,7 @@ def _not_returned(pool: PoolRecord, checkout: CheckoutRecord, why: str) -> Findi
             else f"a connection of {named(pool)}, taken at {place(checkout.taken.origin)} by {holder_of(checkout)}, "
             f"was never returned {why}"
         ),
-        fix=f"{_USE_WITH}; return every connection before the pool is closed",
+        fix=f"{_give_back(pool)}; return every connection before the pool is closed",
         key=("PW102", pool.id, checkout.id, checkout.taken.origin),
         pool=pool,
         stack=checkout.taken,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from fnmatch import fnmatch
 
 from poolwitness.config import Config
-from poolwitness.diagnose import capacity, connections, crossings, lifecycle, versions, workers
+from poolwitness.diagnose import capacity, connections, crossings, ending, lifecycle, versions, workers
 from poolwitness.diagnose.findings import Finding, short_path
 from poolwitness.records import Snapshot
 
@@ -30,6 +30,8 @@ RULE_FUNCTIONS: tuple[RuleFunction, ...] = (
     capacity.connect_failing,
     capacity.connect_slow,
     workers.worker_died,
+    workers.worker_stuck,
+    ending.exit_hung,
     versions.known_defect,
 )
 

@@ -32,6 +32,7 @@ RULES: dict[str, Rule] = _rules(
     Rule(
         "PW003", "exit-delayed", "a pool's __del__ held up the interpreter's exit, or raised there", "proven", "error"
     ),
+    Rule("PW004", "exit-hung", "the program is ending and cannot", "probable", "error"),
     Rule("PW005", "pool-used-after-close", "PoolClosed was raised", "proven", "error"),
     Rule(
         "PW006",
@@ -53,6 +54,7 @@ RULES: dict[str, Rule] = _rules(
     Rule("PW203", "connect-slow", "connections take long to make", "probable", "warning"),
     Rule("PW204", "adapters-outside-configure", "adapters are registered on each checkout", "probable", "warning"),
     Rule("PW301", "worker-died", "the pool is open and one of its threads or tasks is dead", "proven", "error"),
+    Rule("PW302", "worker-stuck", "a worker of a pool has been in one task for long", "suspected", "warning"),
     Rule("PW401", "pool-crossed-fork", "a pool was used in a child of the process that opened it", "proven", "error"),
     Rule("PW402", "pool-crossed-loops", "an async pool was used on another loop than its own", "proven", "error"),
     Rule("PW501", "known-defect", "this release has a known fault that applies here", "proven", "warning"),
@@ -121,6 +123,13 @@ def short_path(file: str) -> str:
     except OSError:  # the folder was removed under the program
         return file
     return file[len(here) + 1 :] if here != os.sep and file.startswith(here + os.sep) else file
+
+
+def spelled_stack(stack: Stack, most: int = 24) -> str:
+    """A stack as text, outermost frame first as Python prints it, without what is outside of the innermost *most*."""
+    return "\n".join(
+        f'File "{frame.file}", line {frame.line}, in {frame.function}' for frame in reversed(stack.frames[:most])
+    )
 
 
 def plural(count: int, noun: str) -> str:

@@ -21,7 +21,8 @@ def expected_exit_delay_s(pool: PoolRecord, process: ProcessRecord) -> float:
     """Seconds that the exit is expected to wait for a pool left open.
 
     None up to psycopg_pool 3.1, whose ``__del__`` does not wait, and none for a class of ``__main__``: a frozen
-    worker's frame keeps that class, and with it the module's globals and the pool, alive.
+    worker's frame keeps that class, and with it the module's globals and the pool, alive. None for Django's pools either,
+    which a worker's frame reaches by Django's own configure callback.
 
     CPython 3.13 freezes daemon threads before ``__del__`` waits 5 s for each (psycopg issue 954); from 3.14 on
     the wait raises at once; up to 3.12 it returns at once.
@@ -36,11 +37,18 @@ def exit_suffers(pool: PoolRecord, process: ProcessRecord) -> bool:
     return (
         not pool.is_async
         and not pool.cls.startswith("__main__.")
+        and not pool.django_alias
         and process.versions.get("psycopg_pool", (3, 2)) >= (3, 2)
     )
 
 
 def _close_advice(pool: PoolRecord) -> str:
+    if pool.django_alias:
+        return (
+            f"call `connections[{pool.django_alias!r}].close_pool()` (from django.db import connections) where the process "
+            "ends, for example by `atexit.register` in manage.py, wsgi.py or asgi.py: Django closes connections, not pools; "
+            "until then, POOLWITNESS_CLOSE=1 closes it at exit"
+        )
     if pool.is_async:
         return (
             "open it with `async with AsyncConnectionPool(...) as pool:` around the program's main coroutine, "
@@ -52,11 +60,18 @@ def _close_advice(pool: PoolRecord) -> str:
     )
 
 
-def _consequence(pool: PoolRecord, process: ProcessRecord, closes_at_exit: bool) -> str:
+def _consequence(pool: PoolRecord, snapshot: Snapshot) -> str:
+    process, closes_at_exit = snapshot.process, snapshot.closes_at_exit
     python = process.python
     version = f"Python {python[0]}.{python[1]}"
     if pool.is_async:
         return "its server connections are dropped without a goodbye"
+    if not snapshot.finalizers:
+        return (
+            "POOLWITNESS_CLOSE=1 closes it now"
+            if closes_at_exit
+            else "the process ends without closing it, and its server connections are dropped without a goodbye"
+        )
     delay_s = expected_exit_delay_s(pool, process)
     threads = sum(1 for worker in pool.workers if worker.alive)
     cost = ""
@@ -84,7 +99,7 @@ def never_closed(snapshot: Snapshot) -> Iterator[Finding]:
         yield Finding(
             rule=RULES["PW001"],
             message=(
-                f"{named(pool)}, made at {place(pool.made.origin)}, was never closed: {_consequence(pool, snapshot.process, snapshot.closes_at_exit)}"
+                f"{named(pool)}, made at {place(pool.made.origin)}, was never closed: {_consequence(pool, snapshot)}"
                 + (f"; kept alive by {pool.kept_by}" if pool.kept_by else "")
             ),
             fix=_close_advice(pool),
@@ -92,7 +107,9 @@ def never_closed(snapshot: Snapshot) -> Iterator[Finding]:
             pool=pool,
             stack=pool.made,
             extra={
-                "poolwitness.expected_exit_delay_s": expected_exit_delay_s(pool, snapshot.process),
+                "poolwitness.expected_exit_delay_s": (
+                    expected_exit_delay_s(pool, snapshot.process) if snapshot.finalizers else 0.0
+                ),
                 **({"poolwitness.kept_by": pool.kept_by} if pool.kept_by else {}),
                 **_threads(pool),
             },

@@ -1,12 +1,12 @@
-"""Pools that are open while one of their workers, or their scheduler, is dead."""
+"""Pools that are open while one of their workers, or their scheduler, is dead or does not come back."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from poolwitness.diagnose.findings import RULES, Finding, named, place, plural
+from poolwitness.diagnose.findings import RULES, Finding, Value, named, place, plural, spelled_stack
 from poolwitness.diagnose.lifecycle import own
-from poolwitness.records import PoolRecord, Snapshot, WorkerRecord
+from poolwitness.records import Frame, PoolRecord, Snapshot, WorkerRecord
 
 
 def worker_died(snapshot: Snapshot) -> Iterator[Finding]:
@@ -19,6 +19,66 @@ def worker_died(snapshot: Snapshot) -> Iterator[Finding]:
             if worker.error_type is None and (worker.alive or pool.is_async):
                 continue
             yield _finding(pool, worker)
+
+
+def worker_stuck(snapshot: Snapshot) -> Iterator[Finding]:
+    """PW302: one finding a worker that has been in one task for longer than a checkout may take."""
+    for pool in own(snapshot):
+        if pool.state != "open":
+            continue
+        for worker in pool.workers:
+            if worker.alive and worker.error_type is None and worker.busy_s >= snapshot.held_limit_s > 0:
+                yield _stuck(pool, worker)
+
+
+_AT = {
+    "AddConnection": "making a connection",
+    "ReturnConnection": "taking a connection back",
+    "ShrinkPool": "closing a connection that is not needed",
+}
+
+
+def _stuck(pool: PoolRecord, worker: WorkerRecord) -> Finding:
+    where = worker.where
+    ours = where.application[0] if where is not None and where.application else None
+    connecting = ours is None and where is not None and any(_connects(frame) for frame in where.frames)
+    if ours is not None:
+        stands = f", now at {place(ours)}"
+        fix = f"give what {place(ours)} waits for a timeout: nothing ends that wait, and the pool has {plural(pool.num_workers, 'worker')}"
+    elif connecting:
+        stands = ", now connecting"
+        fix = "put connect_timeout=5 into the connection string, and see why the server does not answer"
+    else:
+        stands = ""
+        fix = "see its stack in poolwitness.worker.stacktrace, and give what it waits for a timeout"
+    busy = sum(1 for other in pool.workers if other.task and other.alive)
+    extra: dict[str, Value] = {
+        "poolwitness.worker.name": worker.name,
+        "poolwitness.worker.task": worker.task,
+        "poolwitness.worker.busy_s": round(worker.busy_s, 6),
+        "poolwitness.workers_busy": busy,
+    }
+    if where is not None:
+        extra["poolwitness.worker.stacktrace"] = spelled_stack(where, 16)
+    if ours is not None:
+        extra["poolwitness.worker.at"] = ours.place
+    return Finding(
+        rule=RULES["PW302"],
+        message=(
+            f"worker {worker.name!r} of {named(pool)}, made at {place(pool.made.origin)}, has been "
+            f"{_AT.get(worker.task, 'in one task')} for {worker.busy_s:.1f} s{stands}: "
+            f"{busy} of {plural(pool.num_workers, 'worker')} busy"
+        ),
+        fix=fix,
+        key=("PW302", pool.id, worker.name),
+        pool=pool,
+        stack=pool.made,
+        extra=extra,
+    )
+
+
+def _connects(frame: Frame) -> bool:
+    return frame.kind == "psycopg" and frame.function in ("connect", "_connect")
 
 
 def _finding(pool: PoolRecord, worker: WorkerRecord) -> Finding:

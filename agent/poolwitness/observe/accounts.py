@@ -9,12 +9,12 @@ LOOKS = 3
 
 
 def balance(entry: PoolEntry) -> None:
-    """Update ``entry.unaccounted``; connections that are being made or mended are given their time."""
+    """Update ``entry.unaccounted``; connections that workers are making, mending or resetting are given their time."""
     pool = entry.ref()
     connects = entry.connects
     if pool is None or entry.state != "open" or entry.inherited:
         return
-    busy = connects is not None and (connects.failing or connects.in_flight > 0)
+    busy = bool(entry.stints) or (connects is not None and (connects.failing or connects.in_flight > 0))
     tasks = getattr(pool, "_tasks", None)
     if busy or tasks is None or tasks.qsize() or connects is None:
         entry.unaccounted_looks = 0

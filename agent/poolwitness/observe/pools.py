@@ -13,6 +13,7 @@ import weakref
 from typing import Any, Protocol
 
 from poolwitness.ledger import Ledger, PoolEntry
+from poolwitness.observe import django
 from poolwitness.observe.crossings import CLOSED, Crossings
 from poolwitness.observe.patches import AnyFunction, Patches
 from poolwitness.observe.runners import runner_name
@@ -106,6 +107,9 @@ class PoolWatch:
         self.listener.about_to_create()
         raw = capture(3)
         entry = PoolEntry(pool, raw, constructors_of(type(pool)), runner_name())
+        entry.django_alias = django.alias_of_pool_in_making(sys._getframe())
+        if entry.django_alias:
+            entry.made_settings = django.settings_line(entry.django_alias)
         return entry if self.ledger.add(pool, entry) else None
 
     def _after_init(self, pool: Any, entry: PoolEntry, is_async: bool, open_argument: Any) -> None:

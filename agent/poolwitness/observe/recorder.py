@@ -8,7 +8,7 @@ from typing import Any
 
 from poolwitness.ledger import PoolEntry, Slot
 from poolwitness.observe.connects import Connects
-from poolwitness.observe.standing import Standing
+from poolwitness.observe.standing import Standing, of_task
 from poolwitness.records import (
     CheckoutRecord,
     ConnectRecord,
@@ -33,7 +33,8 @@ def record_pool(entry: PoolEntry, standing: Standing | None = None, held_from_s:
     Args:
         entry: the ledger's.
         standing: where threads stand now; without it no record says where anything stands.
-        held_from_s: leave out the checkouts of an open pool that are younger.
+        held_from_s: leave out the checkouts of an open pool that are younger, and where workers stand that have not
+            been at their task for so long.
     """
     stats = entry.stats()
     pool = entry.ref()
@@ -72,7 +73,7 @@ def record_pool(entry: PoolEntry, standing: Standing | None = None, held_from_s:
         close_s=entry.close_s,
         has_check=entry.has_check,
         has_reset=entry.has_reset,
-        workers=record_workers(entry, None if held_from_s else standing),
+        workers=record_workers(entry, standing, held_from_s),
         stats=stats,
         use_after_close=use,
         checkouts=_checkouts(entry, standing, held_from_s if entry.state == "open" else 0.0),
@@ -85,6 +86,7 @@ def record_pool(entry: PoolEntry, standing: Standing | None = None, held_from_s:
         exhaustion=_exhaustion(entry),
         unaccounted=entry.unaccounted,
         kept_by=entry.kept_by,
+        django_alias=entry.django_alias,
         adapters=tuple((resolve(raw), count) for raw, count in list(entry.adapters)),
         peak_in_use=entry.peak,
         longest_wait_s=entry.longest_wait_s,
@@ -95,19 +97,24 @@ def record_pool(entry: PoolEntry, standing: Standing | None = None, held_from_s:
     )
 
 
-def record_workers(entry: PoolEntry, standing: Standing | None) -> tuple[WorkerRecord, ...]:
-    """A pool's threads or tasks as they are now."""
+def record_workers(entry: PoolEntry, standing: Standing | None, busy_from_s: float = 0.0) -> tuple[WorkerRecord, ...]:
+    """A pool's threads or tasks as they are now; where they stand only if at their task for *busy_from_s*."""
     records = []
+    now_mono = time.monotonic()
     # Once the pool is being closed they end because they were told to.
     closing = entry.closed_by is not None
     for role, ref, name, native_id in entry.threads:
         runner = ref()
         where: Stack | None = None
+        stint = entry.stints.get(id(runner))
+        busy_s = max(0.0, now_mono - stint.started_mono) if stint is not None else 0.0
+        wanted = standing is not None and busy_s >= busy_from_s
         if isinstance(runner, threading.Thread):
             alive = runner.is_alive()
-            where = standing.of_thread(runner.ident) if standing is not None and alive else None
+            where = standing.of_thread(runner.ident) if standing is not None and wanted and alive else None
         else:
             alive = runner is not None and not runner.done()
+            where = of_task(runner) if stint is not None and wanted and alive else None
         sample = entry.samples.get(native_id) if native_id is not None else None
         error = entry.worker_errors.get(name)
         records.append(
@@ -119,6 +126,8 @@ def record_workers(entry: PoolEntry, standing: Standing | None) -> tuple[WorkerR
                 where=where,
                 error_type=error[0] if error else None,
                 error_text=error[1] if error else None,
+                task=stint.task if stint is not None else "",
+                busy_s=busy_s,
                 **(sample.fields() if sample is not None else {}),
             )
         )

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from poolwitness.diagnose.findings import Finding, named, place, plural
+from poolwitness.diagnose.findings import Finding, named, place, plural, spelled_stack
 from poolwitness.records import CheckoutRecord, Frame, PoolRecord, Snapshot, Stack
 from poolwitness.report.figures import Figures, pool_figures
 from poolwitness.report.limits import RateLimit
@@ -57,10 +57,7 @@ def code_fields(stack: Stack | None) -> Event:
     if stack is None or stack.origin is None:
         return {}
     event = frame_fields(stack.origin)
-    shown = stack.frames[:STACK_FRAMES]
-    event["code.stacktrace"] = "\n".join(
-        f'File "{frame.file}", line {frame.line}, in {frame.function}' for frame in reversed(shown)
-    )
+    event["code.stacktrace"] = spelled_stack(stack, STACK_FRAMES)
     return event
 
 
@@ -158,13 +155,19 @@ def holder(found: Finding, checkout: CheckoutRecord, rank: int, report_id: str) 
 
 def resolved(found: Finding, held_s: float) -> Event:
     """``poolwitness.finding.resolved``: a suspicion came back."""
+    if found.rule.code == "PW302":
+        worker = f"worker {found.extra['poolwitness.worker.name']!r}"
+        pool = f" of {named(found.pool)}" if found.pool is not None else ""
+        what, field = f"{worker}{pool} came back from its task", "poolwitness.worker.busy_s"
+    else:
+        what, field = f"the connection taken at {place(found.at)} was returned", "poolwitness.held_s"
     event: Event = {
         "level": "info",
-        "message": f"resolved after {held_s:.1f} s: the connection taken at {place(found.at)} was returned",
+        "message": f"resolved after {held_s:.1f} s: {what}",
         "poolwitness.rule": found.rule.code,
         "poolwitness.rule_name": found.rule.name,
         "poolwitness.fingerprint": found.fingerprint,
-        "poolwitness.held_s": round(held_s, 6),
+        field: round(held_s, 6),
     }
     if found.pool is not None:
         event.update(pool_fields(found.pool))

@@ -9,7 +9,14 @@ from typing import Any
 import structlog
 
 LONGEST_LINE = 4096  # PIPE_BUF on Linux: up to here one write to a pipe is atomic
-_FIRST_TO_GO = ("code.stacktrace", "poolwitness.pool.threads", "message", "poolwitness.fix")
+_FIRST_TO_GO = (
+    "code.stacktrace",
+    "poolwitness.worker.stacktrace",
+    "poolwitness.waits_stacktrace",
+    "poolwitness.pool.threads",
+    "message",
+    "poolwitness.fix",
+)
 # Readers count on these: shortened if need be, and never left out.
 _KEPT_NAMES = """
     timestamp level event message logger process.pid poolwitness.schema_version poolwitness.run_id poolwitness.seq

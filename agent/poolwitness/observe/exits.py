@@ -1,0 +1,60 @@
+"""Ends of a process that the atexit callback from its start does not see: multiprocessing's children, celery's workers.
+
+Asked when the first pool of a process is about to be made: by then a child knows whose it is.
+"""
+
+from __future__ import annotations
+
+import atexit
+import sys
+from collections.abc import Callable
+
+_CELERY_ID = "poolwitness"
+
+
+def watch(tell: Callable[[str], object]) -> None:
+    """Have *tell* called at the end of this process also where it is a child of such a library.
+
+    Args:
+        tell: takes the name of the hook that calls it; called twice it does nothing the second time.
+    """
+    if is_forked_by_multiprocessing():
+        # From Python 3.13 on such a child forgets the callbacks of its parent; before, it runs none at all.
+        atexit.register(tell, "atexit")
+    signals = sys.modules.get("celery.signals")
+    if signals is not None:
+
+        def worker_process_shutdown(**_: object) -> None:
+            tell("celery.worker_process_shutdown")
+
+        # Connected in a parent it is there in its children, where alone it is sent; the id keeps it single.
+        signals.worker_process_shutdown.connect(worker_process_shutdown, weak=False, dispatch_uid=_CELERY_ID)
+
+
+def forget() -> None:
+    """Take back what can be taken back."""
+    signals = sys.modules.get("celery.signals")
+    if signals is not None:
+        signals.worker_process_shutdown.disconnect(dispatch_uid=_CELERY_ID)
+
+
+def is_forked_by_multiprocessing() -> bool:
+    """Whether this process was forked by multiprocessing or by its fork server: it ends by ``os._exit``."""
+    process = sys.modules.get("multiprocessing.process")
+    if process is None or process.parent_process() is None:
+        return False
+    return getattr(process.current_process(), "_start_method", "") in ("fork", "forkserver")
+
+
+def runs_finalizers(hook: str) -> bool:
+    """Whether the interpreter will be finalized after *hook*, with the finalizers of what is left.
+
+    Args:
+        hook: the one that was called.
+    """
+    return hook == "atexit" and not is_forked_by_multiprocessing()
+
+
+def ends_without_atexit() -> bool:
+    """Whether the end of the main thread is the last that will be heard of this process."""
+    return sys.version_info < (3, 13) and is_forked_by_multiprocessing()

@@ -1,0 +1,92 @@
+"""Django's own pool: the line of the application or of its settings, and Django's own way of closing."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.ends.cells import ATEXIT, INT, Cell
+from tests.ends.lives import PROGRAMS, Life, live
+
+pytest.importorskip("django", reason="django is not installed: pip install '.[servers]'")
+pytestmark = [
+    pytest.mark.servers,
+    pytest.mark.skipif(sys.platform == "win32", reason="it is ended by POSIX signals"),
+]
+SETTINGS = {"DJANGO_SETTINGS_MODULE": "shop_settings"}
+CLOSE_POOL = "connections['default'].close_pool()"
+
+
+def django(dsn: str, folder: Path, *words: str, **env: str) -> Life:
+    """Run a command of Django's to its end, under the agent."""
+    signals = (INT,) if "runserver" in words else ()
+    cell = Cell("Django", words[0], ("-m", "django", *words), ATEXIT, signals, env={**SETTINGS, **env})
+    life = live(cell, dsn, folder, agent=True)
+    assert "part_disabled" not in str(life.events), life.events
+    assert len(life.pids) == 1
+    assert len(life.of(life.pids[0], "poolwitness.verdict")) == 1, life.stderr
+    return life
+
+
+def finding(life: Life, code: str) -> dict[str, Any]:
+    """The one finding of a rule."""
+    (found,) = [event for event in life.events if event.get("poolwitness.rule") == code]
+    return found
+
+
+def line(file: str, text: str) -> tuple[str, int]:
+    """Where a text stands in a file of the project."""
+    path = PROGRAMS / file
+    lines = path.read_text(encoding="utf-8").splitlines()
+    (number,) = [number for number, each in enumerate(lines, 1) if text in each]
+    return str(path), number
+
+
+def at(found: dict[str, Any]) -> tuple[str, int]:
+    """The line to open."""
+    return found["code.file.path"], found["code.line.number"]
+
+
+def test_a_web_request_where_django_itself_asked_first(dsn: str, tmp_path: Path) -> None:
+    """runserver asks for the migrations before any view does: no line of the application is on that stack."""
+    life = django(dsn, tmp_path, "runserver", "--noreload", "127.0.0.1:{port}")
+    found = finding(life, "PW001")
+    assert at(found) == line("shop_settings.py", '"default": {')
+    assert found["code.function.name"] == "DATABASES['default']"
+    assert CLOSE_POOL in found["poolwitness.fix"]
+    assert "with ConnectionPool" not in found["poolwitness.fix"]
+
+
+def test_a_management_command(dsn: str, tmp_path: Path) -> None:
+    life = django(dsn, tmp_path, "count_stock")
+    found = finding(life, "PW001")
+    assert at(found) == line("shop_site/management/commands/count_stock.py", "# mark: asked")
+    assert CLOSE_POOL in found["poolwitness.fix"]
+    assert found["poolwitness.expected_exit_delay_s"] == 0.0
+    assert life.seconds < 8.0 + 5.0, "Django's pool does not hold up the exit"
+
+
+def test_a_thread_that_never_closes(dsn: str, tmp_path: Path) -> None:
+    life = django(dsn, tmp_path, "thread_without_close")
+    # Lost, or still kept by what Django keeps for each thread: that is up to the collector.
+    (code,) = [event["poolwitness.rule"] for event in life.events if event["event"] == "poolwitness.finding"]
+    assert code in ("PW101", "PW102")
+    found = finding(life, code)
+    assert at(found) == line("shop_site/management/commands/thread_without_close.py", "# mark: asked")
+    assert "connections['default'].close()" in found["poolwitness.fix"]
+
+
+def test_the_advice_helps(dsn: str, tmp_path: Path) -> None:
+    life = django(dsn, tmp_path, "closes_its_pool")
+    (verdict,) = life.of(life.pids[0], "poolwitness.verdict")
+    assert verdict["poolwitness.verdict"] == "clean"
+
+
+def test_a_test_run(dsn: str, tmp_path: Path) -> None:
+    """Django closes the pools of its test databases itself."""
+    life = django(dsn, tmp_path, "test", "shop_site", "--noinput")
+    assert life.status == 0, life.stderr
+    assert [event["message"] for event in life.events if event["event"] == "poolwitness.finding"] == []
