@@ -310,6 +310,8 @@ BEATS = [
             ("used", "mix their messages"),
             ("waited for", "nobody fills it"),
             ("closed", "ends the parent's sessions"),
+            ("drained", "ends the parent's sessions"),
+            ("checked", "mix their messages"),
             ("given a connection back", "share its sockets"),
         )
     ),

@@ -156,6 +156,7 @@ class Agent:
             timings = self.telemetry.timings if self.telemetry is not None else None
             adapters = AdapterWatch(self.ledger, self.adapters_repeated, parts["adapters"])
             watches += [
+                (parts["crossings"], crossings),
                 (parts["adapters"], adapters),
                 (
                     parts["checkouts"],

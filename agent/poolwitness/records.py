@@ -89,8 +89,9 @@ class UseAfterClose:
 class Crossing:
     """A pool used in another process, or on another event loop, than the one it was opened in.
 
-    ``use`` is how: ``used``, ``waited for``, ``closed`` or ``given a connection back``; ``under`` is what runs the
-    program, where that is known; the loops are named for people, and ``ended`` says that the first is over.
+    ``use`` is how: ``used``, ``waited for``, ``closed``, ``given a connection back``, ``checked`` or ``drained``;
+    ``under`` is what runs the program, where that is known; the loops are named for people, and ``ended`` says that
+    the first is over.
     """
 
     used: Stack

@@ -101,7 +101,7 @@ def _used(found: Crossing) -> str:
 
 def _in_child(pool: PoolRecord, found: Crossing) -> str:
     served = "tasks that serve it" if pool.is_async else "threads that serve it"
-    if found.use == "closed":
+    if found.use in ("closed", "drained"):
         return "that says goodbye on its sockets, which ends the parent's sessions"
     if found.use == "waited for":
         return f"the {served} stayed in the parent, so nobody fills it"

@@ -12,12 +12,15 @@ from typing import Any
 
 from poolwitness.ledger import Ledger, PoolEntry
 from poolwitness.observe.forkers import forker, tester
+from poolwitness.observe.patches import AnyFunction, Patches
 from poolwitness.observe.runners import runner_name
 from poolwitness.safety import Part
 from poolwitness.stacks import capture_from
 
 USED, WAITED, CLOSED, RETURNED = "used", "waited for", "closed", "given a connection back"
 _FRAMES = 24
+# These speak on every connection that the pool has in hand, and no other watch is interested in them.
+_REST = {"check": "checked", "drain": "drained"}
 
 
 class Crossings:
@@ -37,6 +40,34 @@ class Crossings:
         self.take_in = take_in
         self.crossed = crossed
         self.part = part
+
+    def install(self, patches: Patches) -> None:
+        """Patch what the other watches do not; a release that has no such method is left alone."""
+        import psycopg_pool
+
+        for name, use in _REST.items():
+            patches.wrap(psycopg_pool.ConnectionPool, name, self._sync(use))
+            patches.wrap(psycopg_pool.AsyncConnectionPool, name, self._async(use))
+
+    def _sync(self, use: str) -> Callable[[AnyFunction], AnyFunction]:
+        def make(original: AnyFunction) -> AnyFunction:
+            def looked_at(self_: Any, *args: Any, **kwargs: Any) -> Any:
+                self.look(self_, use, sys._getframe().f_back)
+                return original(self_, *args, **kwargs)
+
+            return looked_at
+
+        return make
+
+    def _async(self, use: str) -> Callable[[AnyFunction], AnyFunction]:
+        def make(original: AnyFunction) -> AnyFunction:
+            async def looked_at(self_: Any, *args: Any, **kwargs: Any) -> Any:
+                self.look(self_, use, sys._getframe().f_back)
+                return await original(self_, *args, **kwargs)
+
+            return looked_at
+
+        return make
 
     def look(self, pool: Any, use: str, frame: FrameType | None) -> None:
         """Note the use of a pool where it should not be.
