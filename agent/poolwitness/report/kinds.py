@@ -21,6 +21,7 @@ _TEXTS = """
     code.file.path code.function.name code.stacktrace exception.type exception.message
     poolwitness.holder poolwitness.holder_kind poolwitness.holder_at poolwitness.transaction
     poolwitness.taken_at poolwitness.returned_at poolwitness.used_at poolwitness.used_by poolwitness.request_at
+    poolwitness.opened_at poolwitness.use poolwitness.forked_by poolwitness.opened_loop poolwitness.used_loop
     poolwitness.longest_held_at poolwitness.phase poolwitness.defect poolwitness.source
     poolwitness.worker.name poolwitness.worker.role
     poolwitness.blackbox poolwitness.program poolwitness.begun_at poolwitness.last_seen_at
@@ -30,7 +31,7 @@ _TEXTS = """
 _INTEGERS = """
     process.pid poolwitness.seq server.port code.line.number
     poolwitness.pool.id poolwitness.pool.min_size poolwitness.pool.max_size poolwitness.pool.threads_alive
-    poolwitness.checkout.id poolwitness.rank poolwitness.count poolwitness.uses
+    poolwitness.checkout.id poolwitness.rank poolwitness.count poolwitness.uses poolwitness.opened_pid
     poolwitness.slots_lost poolwitness.slots_left poolwitness.slots_out poolwitness.slots_unaccounted
     poolwitness.slots_counted poolwitness.requests_waiting poolwitness.connections_out poolwitness.peak_in_use
     poolwitness.workers_alive poolwitness.workers_dead
@@ -45,7 +46,7 @@ _NUMBERS = """
     poolwitness.setting.held_s poolwitness.setting.sweep_s
 """
 _BOOLEANS = """
-    poolwitness.truncated poolwitness.holder_alive poolwitness.pool.inherited poolwitness.setting.close
+    poolwitness.truncated poolwitness.holder_alive poolwitness.opened_loop_ended poolwitness.pool.inherited poolwitness.setting.close
 """
 _LISTS = "poolwitness.hooks poolwitness.related poolwitness.pool.threads"
 

@@ -17,6 +17,7 @@ from poolwitness.schema.fields import (
     HOLDER,
     MAYBE_EVERYWHERE,
     NOW,
+    PLACE,
     POOL,
     POOLS_CLOSED,
     POOLS_OPEN,
@@ -67,7 +68,7 @@ EVIDENCE = (
     Field("poolwitness.related", "PW003: the rules that told the same fault before", ["PW001"]),
     Field("poolwitness.used_at", "PW005: the line that used the closed pool", "/srv/shop/report.py:9"),
     Field("poolwitness.used_by", "PW005: the function of that line", "nightly"),
-    Field("poolwitness.uses", "PW005: how often", 3),
+    Field("poolwitness.uses", "PW005, PW401, PW402: how often", 3),
     POOLS_OPEN,
     *HOLDER,
     SLOTS_LOST,
@@ -89,6 +90,23 @@ EVIDENCE = (
     Field("poolwitness.worker.name", "PW301: the thread or task that died", "shop-worker-0"),
     Field("poolwitness.worker.role", "PW301: what it was", "worker", known=("worker", "scheduler")),
     WORKERS_DEAD,
+    Field("poolwitness.opened_at", "PW401, PW402: the line that opened it", PLACE),
+    Field("poolwitness.opened_pid", "PW401: the process that opened it", 4700),
+    Field(
+        "poolwitness.use",
+        "PW401, PW402: what was done to it",
+        "used",
+        known=("used", "waited for", "closed", "given a connection back", "checked", "drained"),
+    ),
+    Field(
+        "poolwitness.forked_by",
+        "PW401: what forks the program's processes; absent where that is not known",
+        "gunicorn",
+        known=("gunicorn", "celery", "uwsgi", "multiprocessing"),
+    ),
+    Field("poolwitness.opened_loop", "PW402: the loop it was opened on", "_UnixSelectorEventLoop in MainThread"),
+    Field("poolwitness.opened_loop_ended", "PW402: whether that loop is closed", True),
+    Field("poolwitness.used_loop", "PW402: the loop it was used on", "_UnixSelectorEventLoop in Thread-1"),
     Field("poolwitness.defect", "PW501: the fault's name", "open-race"),
     Field("poolwitness.source", "PW501: where it is described", "psycopg issue 1388"),
 )
@@ -96,7 +114,7 @@ EVIDENCE = (
 EVENTS: tuple[Event, ...] = (
     Event(
         "poolwitness.agent.started",
-        "The first pool is about to be made.",
+        "The first pool is about to be made, or a forked child has used one of its parent's.",
         (
             Field("poolwitness.activated_by", "the way in", "pth", known=("pth", "sitecustomize", "activate")),
             Field("poolwitness.hooks", "what the agent has patched", ["ConnectionPool.__init__"]),
