@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from poolwitness import __version__
 
@@ -24,6 +24,7 @@ COMMANDS = {
     "dump": "say what lives in a running process: its pools, the connections that are out, and who has them",
     "postmortem": "say what dead processes left in their black boxes: pools open, connections out, requests waiting",
     "report": "say what the agents of many processes wrote: which lines leak most, since when, what got worse",
+    "lnav-format": "print the file with which lnav reads the lines",
     "schema": "print the JSON Schema of the lines",
     "sitedir": "print the directory to put on PYTHONPATH",
 }
@@ -52,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         args = _parse(words)
-        status: int = import_module(f"{__name__}.{args.command}").run(args)
+        status: int = _module(args.command).run(args)
         flush()
     except UsageError as error:
         say(str(error))
@@ -102,7 +103,7 @@ def _parse(words: list[str]) -> argparse.Namespace:
     for name, sentence in COMMANDS.items():
         command = commands.add_parser(name, help=sentence, description=_capital(sentence), allow_abbrev=False)
         if name == chosen:
-            import_module(f"{__name__}.{name}").add_arguments(command)
+            _module(name).add_arguments(command)
     # What follows the first -- is a program's own command line and none of argparse's business.
     cut = words.index("--") if "--" in words else len(words)
     args = parser.parse_args(words[:cut])
@@ -110,6 +111,10 @@ def _parse(words: list[str]) -> argparse.Namespace:
     if args.after_dashes and args.command != "run":
         raise UsageError(f"`poolwitness {args.command}` takes nothing after --.")
     return args
+
+
+def _module(command: str) -> Any:
+    return import_module(f"{__name__}.{command.replace('-', '_')}")
 
 
 def _capital(sentence: str) -> str:

@@ -1,0 +1,179 @@
+"""The recipes of docs/ingestion that can be run here: a real daemon, real lines among an application's own, read back whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from poolwitness.report.kinds import KINDS
+from poolwitness.schema import lnav
+from poolwitness.schema.fields import ENVELOPE
+from tests.commands import cli
+from tests.programs import environment, is_ours, strict
+from tests.schema import samples
+
+pytestmark = pytest.mark.slow
+
+RECIPES = Path(__file__).resolve().parents[1] / "docs" / "ingestion"
+PATIENCE_S = 60.0
+# It writes lines of its own that are as long as they like, JSON or not, to the same file as the agent.
+SHOP = """
+import json, os, sys
+from psycopg_pool import ConnectionPool
+sys.stderr = open(os.environ["LOG"], "a", buffering=1)
+for number in range(50):
+    print("plain line", number, file=sys.stderr)
+    print(json.dumps({"logger": "shop", "message": "ÄÖÜ " + "x" * (number * 100)}), file=sys.stderr)
+    name = ["shop", "\\ud800 \\x00 \\n ä", "x" * 3000][number % 3]
+    with ConnectionPool("host=127.0.0.1 port=1", min_size=0, max_size=1, num_workers=1, name=name, open=False):
+        pass
+"""
+
+
+def tool(name: str) -> str:
+    """A program that must be installed for its recipe to be run."""
+    found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin")
+    if found is None:
+        pytest.skip(f"{name} is not installed")
+    return found
+
+
+def adapted(recipe: str, folder: Path) -> Path:
+    """A recipe with its folders in *folder*."""
+    text = (RECIPES / recipe).read_text(encoding="utf-8")
+    for theirs in ("/var/log/shop", "/var/log/collected", "/var/spool/rsyslog"):
+        ours = folder / Path(theirs).name
+        ours.mkdir(exist_ok=True)
+        text = text.replace(theirs, str(ours))
+    path = folder / recipe
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@contextmanager
+def running(*command: str) -> Iterator[None]:
+    """A daemon in the foreground, ended with the test."""
+    daemon = subprocess.Popen(command)
+    try:
+        yield
+        assert daemon.poll() is None, f"{command[0]} has ended"
+    finally:
+        daemon.terminate()
+        daemon.wait(PATIENCE_S)
+
+
+def write(log: Path, processes: int) -> tuple[list[bytes], list[bytes]]:
+    """Have several processes write into one file at once; the agent's lines and all others."""
+    env = environment(POOLWITNESS="1", POOLWITNESS_OUTPUT=f"file:{log}", LOG=str(log))
+    started = [subprocess.Popen([sys.executable, "-c", SHOP], env=env) for _ in range(processes)]
+    assert [process.wait(PATIENCE_S) for process in started] == [0] * processes
+    lines = log.read_bytes().splitlines(keepends=True)
+    ours = [line for line in lines if is_ours(line)]
+    assert len(ours) >= processes * 30
+    return ours, [line for line in lines if line not in set(ours)]
+
+
+def eventually(check: Callable[[], bool]) -> bool:
+    """Poll until it holds."""
+    deadline_mono = time.monotonic() + PATIENCE_S
+    while not check():
+        if time.monotonic() > deadline_mono:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+@pytest.mark.parametrize("daemon", ["rsyslogd", "syslog-ng"])
+def test_a_syslog_daemon_hands_on_every_line_whole(daemon: str, tmp_path: Path) -> None:
+    binary = tool(daemon)
+    control = tmp_path / "control"
+    if daemon == "rsyslogd":
+        config = adapted("rsyslog.conf", tmp_path)
+        modules = os.environ.get("POOLWITNESS_TEST_RSYSLOG_MODULES")
+        command = [binary, "-n", "-f", str(config), "-i", f"{control}.pid", *(["-M", modules] if modules else [])]
+    else:
+        config = adapted("syslog-ng.conf", tmp_path)
+        modules = os.environ.get("POOLWITNESS_TEST_SYSLOG_NG_MODULES")
+        command = [binary, "-F", "--no-caps", "-f", str(config), "-R", f"{control}.persist", "-c", f"{control}.ctl"]
+        command += ["-p", f"{control}.pid", *(["--module-path", modules] if modules else [])]
+    collected = tmp_path / "collected"
+    with running(*command):
+        ours, others = write(tmp_path / "shop" / "web.log", processes=4)
+        theirs, rest = collected / "poolwitness.jsonl", collected / "shop.log"
+
+        def complete() -> bool:
+            return all(
+                path.exists() and path.read_bytes().count(b"\n") >= len(lines)
+                for path, lines in ((theirs, ours), (rest, others))
+            )
+
+        assert eventually(complete), (
+            f"{theirs}: {theirs.exists() and theirs.read_bytes().count(bytes([10]))} of {len(ours)}"
+        )
+    assert sorted(theirs.read_bytes().splitlines(keepends=True)) == sorted(ours)
+    assert sorted(rest.read_bytes().splitlines(keepends=True)) == sorted(others)
+    for line in theirs.read_bytes().splitlines(keepends=True):
+        strict(line)
+
+
+def lnav_runs(folder: Path, *arguments: str) -> str:
+    """What lnav prints, with the format file where it looks for it."""
+    formats = folder / ".config" / "lnav" / "formats" / "installed"
+    formats.mkdir(parents=True, exist_ok=True)
+    (formats / "poolwitness_log.json").write_text(cli("lnav-format").stdout, encoding="utf-8")
+    env = {**os.environ, "HOME": str(folder), "TERM": "dumb"}
+    ran = subprocess.run(
+        [tool("lnav"), "-n", *arguments], env=env, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert not ran.stderr
+    return ran.stdout
+
+
+def test_lnav_takes_the_format(tmp_path: Path) -> None:
+    assert lnav_runs(tmp_path, "-C") == ""
+
+
+def test_lnav_knows_every_field_and_its_type(tmp_path: Path) -> None:
+    log = tmp_path / "lines.jsonl"
+    log.write_text("".join(json.dumps(event) + "\n" for event in samples.SAMPLES.values()), encoding="utf-8")
+    names = [name for name in KINDS if name not in ("timestamp", "level", "message", "process.pid")]
+    columns = ", ".join(f'max(case when "{name}" is not null then typeof("{name}") end)' for name in names)
+    query = f"select {columns} from {lnav.NAME}"
+    out = lnav_runs(tmp_path, "-c", f";{query}", "-c", ":write-json-to -", str(log))
+    (row,) = json.loads(out)
+    types = dict(zip(names, row.values(), strict=True))
+    expected = {"text": "text", "integer": "integer", "number": "real", "boolean": "integer", "texts": "text"}
+    assert types == {name: expected[KINDS[name]] for name in names}
+
+
+def test_lnav_shows_a_persons_line(tmp_path: Path) -> None:
+    log = tmp_path / "lines.jsonl"
+    log.write_text(json.dumps(samples.SAMPLES["poolwitness.finding"]) + "\n", encoding="utf-8")
+    first = lnav_runs(tmp_path, str(log)).splitlines()[0]
+    assert first.startswith("2026-11-22T16:54:00.123")
+    assert first.split()[1:4] == ["warning", "4711", "PW001"]
+    assert first.endswith("was never closed")
+
+
+def test_the_file_is_made_of_the_contract() -> None:
+    document: dict[str, Any] = json.loads(lnav.lnav_format())[lnav.NAME]
+    assert document["value"].keys() | {"timestamp", "level", "message"} == KINDS.keys()
+    (sample,) = document["sample"]
+    assert {field.name for field in ENVELOPE} <= json.loads(sample["line"]).keys()
+
+
+def test_every_recipe_says_whether_it_was_run() -> None:
+    for path in RECIPES.iterdir():
+        text = path.read_text(encoding="utf-8")
+        assert ("Run: by " in text) != ("Not run: " in text) or path.name == "README.md", path.name
