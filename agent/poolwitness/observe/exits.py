@@ -5,7 +5,6 @@ Asked when the first pool of a process is about to be made: by then a child know
 
 from __future__ import annotations
 
-import atexit
 import sys
 from collections.abc import Callable
 
@@ -18,9 +17,11 @@ def watch(tell: Callable[[str], object]) -> None:
     Args:
         tell: takes the name of the hook that calls it; called twice it does nothing the second time.
     """
-    if is_forked_by_multiprocessing():
-        # From Python 3.13 on such a child forgets the callbacks of its parent; before, it runs none at all.
-        atexit.register(tell, "atexit")
+    # From Python 3.13 on such a child forgets its parent's callbacks and runs its own; before, it runs none at all.
+    # multiprocessing's own callback comes last of all, and the program may close its pools in that.
+    if sys.version_info >= (3, 13) and is_forked_by_multiprocessing():
+        finalize = sys.modules["multiprocessing.util"].Finalize
+        finalize(None, tell, args=("atexit",), exitpriority=-sys.maxsize)
     signals = sys.modules.get("celery.signals")
     if signals is not None:
 

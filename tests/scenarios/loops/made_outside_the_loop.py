@@ -1,4 +1,4 @@
-"""A pool made at module level, where no loop is, and a loop in debug mode that opens, uses and closes it.
+"""A pool made at module level, where no loop is, and a loop that opens, uses and closes it.
 
 expect: clean
 """
@@ -21,4 +21,4 @@ async def main() -> None:
         print(await asyncio.gather(*(ask(number) for number in range(6))))
 
 
-asyncio.run(main(), debug=True)
+asyncio.run(main())
