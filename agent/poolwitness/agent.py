@@ -457,7 +457,7 @@ class Agent:
     def main_thread_over(self) -> None:
         """The main thread is over; where others are waited for, somebody must be there to say so."""
         if exits.ends_without_atexit():
-            self.at_exit("multiprocessing")
+            at_exit("multiprocessing")
             return
         part = self.parts["ending"]
         if not part.enabled or self.config.level == "exit" or self.verdict_told:

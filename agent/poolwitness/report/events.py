@@ -158,16 +158,16 @@ def resolved(found: Finding, held_s: float) -> Event:
     if found.rule.code == "PW302":
         worker = f"worker {found.extra['poolwitness.worker.name']!r}"
         pool = f" of {named(found.pool)}" if found.pool is not None else ""
-        what, field = f"{worker}{pool} came back from its task", "poolwitness.worker.busy_s"
+        what = f"{worker}{pool} came back from its task"
     else:
-        what, field = f"the connection taken at {place(found.at)} was returned", "poolwitness.held_s"
+        what = f"the connection taken at {place(found.at)} was returned"
     event: Event = {
         "level": "info",
         "message": f"resolved after {held_s:.1f} s: {what}",
         "poolwitness.rule": found.rule.code,
         "poolwitness.rule_name": found.rule.name,
         "poolwitness.fingerprint": found.fingerprint,
-        field: round(held_s, 6),
+        "poolwitness.held_s": round(held_s, 6),
     }
     if found.pool is not None:
         event.update(pool_fields(found.pool))

@@ -23,10 +23,11 @@ _TEXTS = """
     poolwitness.taken_at poolwitness.returned_at poolwitness.used_at poolwitness.used_by poolwitness.request_at
     poolwitness.opened_at poolwitness.use poolwitness.forked_by poolwitness.opened_loop poolwitness.used_loop
     poolwitness.longest_held_at poolwitness.phase poolwitness.defect poolwitness.source
-    poolwitness.worker.name poolwitness.worker.role
+    poolwitness.worker.name poolwitness.worker.role poolwitness.worker.task poolwitness.worker.at
+    poolwitness.worker.stacktrace poolwitness.waits_for poolwitness.waits_at poolwitness.waits_stacktrace
     poolwitness.blackbox poolwitness.program poolwitness.begun_at poolwitness.last_seen_at
     poolwitness.setting.level poolwitness.setting.output poolwitness.setting.format poolwitness.setting.profile
-    poolwitness.setting.signal
+    poolwitness.setting.signal poolwitness.setting.sigterm
 """
 _INTEGERS = """
     process.pid poolwitness.seq server.port code.line.number
@@ -34,7 +35,7 @@ _INTEGERS = """
     poolwitness.checkout.id poolwitness.rank poolwitness.count poolwitness.uses poolwitness.opened_pid
     poolwitness.slots_lost poolwitness.slots_left poolwitness.slots_out poolwitness.slots_unaccounted
     poolwitness.slots_counted poolwitness.requests_waiting poolwitness.connections_out poolwitness.peak_in_use
-    poolwitness.workers_alive poolwitness.workers_dead
+    poolwitness.workers_alive poolwitness.workers_dead poolwitness.workers_busy poolwitness.waits_for_count
     poolwitness.findings poolwitness.resolved poolwitness.ignored poolwitness.suppressed
     poolwitness.held_back poolwitness.exits_delayed poolwitness.records_dropped poolwitness.lines_lost
     poolwitness.pools_created poolwitness.pools_opened poolwitness.pools_closed poolwitness.pools_open
@@ -43,12 +44,13 @@ _NUMBERS = """
     poolwitness.held_s poolwitness.idle_s poolwitness.waited_s poolwitness.pool.open_s poolwitness.pool.close_s
     poolwitness.longest_wait_s poolwitness.longest_held_s poolwitness.connect_s poolwitness.configure_s
     poolwitness.expected_exit_delay_s poolwitness.exit_delay_s poolwitness.exit_delay_total_s
+    poolwitness.worker.busy_s poolwitness.ending_s
     poolwitness.setting.held_s poolwitness.setting.sweep_s
 """
 _BOOLEANS = """
     poolwitness.truncated poolwitness.holder_alive poolwitness.opened_loop_ended poolwitness.pool.inherited poolwitness.setting.close
 """
-_LISTS = "poolwitness.hooks poolwitness.related poolwitness.pool.threads"
+_LISTS = "poolwitness.hooks poolwitness.related poolwitness.pool.threads poolwitness.pools_open_at"
 
 KINDS: dict[str, str] = {
     name: kind

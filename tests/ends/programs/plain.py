@@ -13,8 +13,6 @@ import shop
 def end(how: str, ready: Any = None) -> None:
     """Come to an end."""
     shop.query()
-    if ready is not None:
-        ready.set()
     if how == "sys.exit":
         sys.exit(3)
     if how == "exception":
@@ -27,6 +25,8 @@ def end(how: str, ready: Any = None) -> None:
         faulthandler._sigsegv()  # type: ignore[attr-defined]
     if how == "wait":
         print("served", flush=True)
+        if ready is not None:
+            ready.set()
         threading.Event().wait(60)
 
 

@@ -2,7 +2,7 @@
 
 env: POOLWITNESS_HELD_S=0.3
 env: POOLWITNESS_SWEEP_S=0.1
-expect: PW302 at made
+expect: PW302 at made, resolved
 """
 
 import asyncio
