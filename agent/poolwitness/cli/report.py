@@ -8,7 +8,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from poolwitness.cli import UsageError
+from poolwitness.cli import UsageError, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from poolwitness.history.reading import Advance
     from poolwitness.history.sources import Source
 
-FORMATS = ("auto", "console", "json")
+FORMATS = ("auto", "console", "json", "sarif", "github", "gitlab", "markdown")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="by default console on a terminal and json elsewhere",
     )
+    parser.add_argument("--html", metavar="FILE", help="write a page for people too, one file that needs nothing else")
     parser.add_argument(
         "--database", metavar="FILE", help="keep the table of events in this DuckDB file, for questions of your own"
     )
@@ -58,7 +59,11 @@ def run(args: argparse.Namespace) -> int:
         found = sources(args.files)
     except BadSource as bad:
         raise UsageError(str(bad)) from bad
-    show(read(found, args.database), args)
+    report = read(found, args.database)
+    if args.html is not None:
+        write_page(report, args.html)
+    if args.html is None or args.format != "auto":
+        show(report, args.format)
     return 0
 
 
@@ -89,19 +94,42 @@ def read(found: Sequence[Source], database: str | None) -> Report:
         raise UsageError(f"the table of events cannot be kept: {_first_line(error)}.") from error
 
 
-def show(report: Report, args: argparse.Namespace) -> None:
-    """Write the report as it was asked for."""
-    form = args.format
+def show(report: Report, form: str) -> None:
+    """Print the report as it was asked for."""
     if form == "auto":
         form = "console" if sys.stdout.isatty() else "json"
     if form == "console":
         from poolwitness.history.renderings import terminal
 
         terminal.render(report, sys.stdout)
-    else:
-        from poolwitness.history.renderings import document
+        return
+    from poolwitness.history.renderings import document, markdown, reviews, sarif
 
-        write(document.render(report))
+    renderings = {
+        "json": document.render,
+        "sarif": sarif.render,
+        "github": reviews.github,
+        "gitlab": reviews.gitlab,
+        "markdown": markdown.render,
+    }
+    write(renderings[form](report))
+
+
+def write_page(report: Report, path: str) -> None:
+    """Write the page, and say where it is.
+
+    Raises:
+        UsageError: it cannot be written there.
+    """
+    from poolwitness.history.renderings import page
+
+    text = page.render(report)
+    try:
+        with open(path, "w", encoding="utf-8", errors="replace") as file:
+            file.write(text)
+    except OSError as error:
+        raise UsageError(f"{path!r} cannot be written ({error.strerror}): name another file for the page.") from error
+    say(f"the report is in {path}.")
 
 
 def write(text: str) -> None:

@@ -111,14 +111,17 @@ class Store:
         Returns:
             How many events were taken out.
         """
-        # Most often there are none, and to see that takes less than to look for them.
+        # A process counts its lines: where all numbers are there once, their count and sum say so, and that takes a
+        # hundredth of what it takes to look at each.
         deleted = self.connection.execute(
             """
             DELETE FROM events WHERE rowid IN (
               SELECT place FROM (
                 SELECT rowid AS place, row_number() OVER (PARTITION BY run_id, seq, moment, event ORDER BY rowid) AS nth
                 FROM events SEMI JOIN (
-                  SELECT run_id FROM events GROUP BY run_id HAVING count(*) > count(DISTINCT seq)
+                  SELECT run_id FROM events GROUP BY run_id
+                  HAVING count(*) <> max(seq) - min(seq) + 1
+                    OR sum(seq) * 2 <> (min(seq) + max(seq))::HUGEINT * count(*)
                 ) AS suspects USING (run_id)
               ) WHERE nth > 1
             )

@@ -23,7 +23,7 @@ WITH
     ),
     lives AS (
         SELECT
-            p.opened_at AS from_at, greatest(p.opened_at, coalesce(p.closed_at, e.end_at)) AS to_at,
+            p.opened_at AS from_at, greatest(p.opened_at + 1, coalesce(p.closed_at, e.end_at)) AS to_at,
             p.connections AS connections, p.threads AS threads
         FROM pools AS p JOIN ends AS e ON e.ended = p.process
         WHERE p.opened_at IS NOT NULL
