@@ -155,7 +155,7 @@ def write(folder: Path, files: int, processes: int, events: int) -> int:
 
 def main() -> None:
     """Write what was asked for, and say how much it is."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.fleet", description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.fleet", description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--files", type=int, default=1_000)
     parser.add_argument("--processes", type=int, default=10_000)

@@ -30,7 +30,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "blackbox": ("config", "entries", "ledger", "observe", "records", "safety", "stacks"),
     "diagnose": ("config", "records"),
     "report": ("diagnose.findings", "records"),
-    "history": ("diagnose.findings", "diagnose.pages"),
+    "history": ("diagnose.findings", "diagnose.pages", "report.profiles"),
     "schema": ("report.kinds", "report.profiles"),
 }
 # A crossing that is meant, by module, with its reason.

@@ -21,6 +21,7 @@ from poolwitness.history.reading import Reader, read
 from poolwitness.history.sources import BadSource, Source, sources
 from poolwitness.history.store import Store
 from poolwitness.history.tally import Tally
+from poolwitness.report.profiles import PROFILES
 from tests.history.lines import Process
 
 FOUND = Process("aaaa").found("PW001", "f" * 16)
@@ -49,9 +50,9 @@ def kept(store: Store) -> list[tuple[str, str, int]]:
 THE_ONE = [("poolwitness.finding", "f" * 16, 1)]
 
 
-def renamed(**names: str) -> Callable[[str], str]:
-    """The line under the names of a backend."""
-    return lambda line: json.dumps({names.get(name, name): value for name, value in json.loads(line).items()})
+def profile(name: str) -> Callable[[str], str]:
+    """The line as it is written under a profile."""
+    return lambda line: json.dumps(PROFILES[name].rename(json.loads(line)))
 
 
 WRAPPINGS: dict[str, Callable[[str], str]] = {
@@ -73,12 +74,8 @@ WRAPPINGS: dict[str, Callable[[str], str]] = {
     "braces before it": lambda line: f'{{shop}} {{{{ {{"a": {line}',
     "carriage returns": lambda line: f"{line}\r",
     "a byte order mark": lambda line: f"\ufeff{line}",
-    "otel": renamed(message="body", level="severity_text", event="event_name", logger="otel.scope.name"),
-    "ecs": renamed(
-        timestamp="@timestamp", level="log.level", event="event.action", **{"poolwitness.seq": "event.sequence"}
-    ),
-    "gcp": renamed(timestamp="time", level="severity"),
-    "datadog in docker": lambda line: json.dumps({"log": renamed(level="status", event="evt.name")(line)}),
+    **{name: profile(name) for name in PROFILES},
+    "datadog in docker": lambda line: json.dumps({"log": profile("datadog")(line)}),
     "after another that was cut": lambda line: f"{line[:300]}{line}",
 }
 
@@ -198,6 +195,7 @@ def test_hostile_values_are_kept_within_bounds(store: Store, tmp_path: Path) -> 
     odd = {
         "timestamp": "2026-06-30T12:00:00.000000Z",
         "event": "poolwitness.finding",
+        "logger": "poolwitness",
         "poolwitness.run_id": "a\ud800",
         "poolwitness.seq": 10**30,
         "code.line.number": "-5",
@@ -206,7 +204,12 @@ def test_hostile_values_are_kept_within_bounds(store: Store, tmp_path: Path) -> 
         "message": {"deep": ["\x00"]},
         "poolwitness.fix": "\x00\x1b[31m",
     }
-    content = json.dumps(odd).encode() + b"\n" + json.dumps({**odd, "poolwitness.run_id": "b"}).encode() + b"\n"
+    content = (
+        json.dumps(odd).encode()
+        + b"\n"
+        + json.dumps({**odd, "poolwitness.run_id": "b"}, separators=(",", ":")).encode()
+        + b"\n"
+    )
     tally = read_bytes(store, tmp_path, content)
     assert (tally.events, tally.broken) == (2, 0)
     assert {row["held_s"] for row in store.rows("SELECT held_s FROM events")} == {0.0}

@@ -82,7 +82,7 @@ def staging(source: str) -> str:
     return rf"""
 WITH lines AS (
   SELECT raw, contains(raw, 'poolwitness') AS named,
-    CASE WHEN starts_with(raw, '{{') AND contains(raw, '"poolwitness.run_id"')
+    CASE WHEN starts_with(raw, '{{') AND contains(raw, '"logger":"poolwitness"')
       THEN TRY(from_json(raw, '{{{types}}}')) END AS v
   FROM {source} WHERE regexp_matches(raw, '[^ \t\x0b\x0c]')
 ), apart AS (

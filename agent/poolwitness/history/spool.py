@@ -32,6 +32,7 @@ class Spool:
     def add(self, event: Event) -> None:
         """Write an event, with the keys that are kept and values that any reader takes."""
         kept = {key: safe for key in KEYS if (safe := _safe(event.get(key))) is not None}
+        kept["logger"] = "poolwitness"
         self.write(json.dumps(kept, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n")
 
     def finish(self) -> str:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from poolwitness.history.profiles import restored
+from poolwitness.report.profiles import restored
 
 Event = dict[str, Any]
 
@@ -50,7 +50,7 @@ def _events_of(value: Any, depth: int) -> Iterator[Event]:
     if not isinstance(value, dict) or depth > DEEPEST:
         return
     event = restored(value)
-    if event is not None:
+    if event is not None and _is_whole(event):
         yield event
         return
     for inner in list(value.values())[:MOST_VALUES]:
@@ -58,3 +58,8 @@ def _events_of(value: Any, depth: int) -> Iterator[Event]:
             yield from _events_of(inner, depth + 1)
         elif isinstance(inner, str) and "poolwitness" in inner:
             yield from events_in(inner, depth + 1)
+
+
+def _is_whole(event: Event) -> bool:
+    name, run = event.get("event"), event.get("poolwitness.run_id")
+    return isinstance(name, str) and name.startswith("poolwitness.") and isinstance(run, str) and bool(run)
