@@ -21,6 +21,7 @@ test: .venv/made
 
 # Faults injected everywhere, hostile input, kills, dumps, every page's examples: some ten minutes.
 slow: .venv/made
+	.venv/bin/python -m pip install --quiet '.[clickhouse]'
 	.venv/bin/python $(INSTALL) --no-deps --force-reinstall .
 	.venv/bin/python -m pytest -m slow $(PYTEST)
 

@@ -56,6 +56,8 @@ FACE = """
     owners = [psycopg.Connection, psycopg.AsyncConnection, psycopg.adapt.AdaptersMap, sched.Scheduler]
     schedulers = [sys.modules.get(name) for name in ("psycopg_pool.sched", "psycopg_pool.sched_async")]
     owners += [module.AsyncScheduler for module in schedulers if hasattr(module, "AsyncScheduler")]
+    pools = [sys.modules.get(name) for name in ("psycopg_pool.pool", "psycopg_pool.pool_async")]
+    owners += [module.MaintenanceTask for module in pools if hasattr(module, "MaintenanceTask")]
     owners += [value for value in vars(psycopg_pool).values() if inspect.isclass(value)]
     for owner in owners:
         for name in dir(owner):

@@ -24,6 +24,8 @@ from poolwitness.history.store import Store
 from tests.history.lines import Process, day
 from tests.history.test_answers import history
 
+pytestmark = pytest.mark.slow  # its server is half a gigabyte
+
 
 def fleet() -> bytes:
     """Some hundred processes with pools, findings and everything that the questions read, never the same twice."""
