@@ -7,7 +7,6 @@ clearing it: a process that is killed in between leaves a record that nobody rea
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from typing import Any
 from poolwitness.blackbox import layout
 from poolwitness.blackbox.writer import Writer
 from poolwitness.entries import NOT_BOXED, PoolEntry, Slot
+from poolwitness.observe.frames import current_frames
 from poolwitness.stacks import RawStack, resolve
 
 # The record that is never read: for what has no room.
@@ -163,7 +163,7 @@ class Holding:
 
     def seen(self, slots: list[Slot]) -> None:
         """Note how the connections that are out stand now, and whether who took them is still there."""
-        idents = frozenset(sys._current_frames())
+        idents = frozenset(current_frames())
         for slot in slots:
             at, since_mono, conn = slot.box, slot.taken_mono, slot.ref()
             if slot.raw is None or conn is None or not at or at == SCRATCH:

@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any
 
 from poolwitness.entries import PoolEntry, TaskHolder, ThreadHolder
+from poolwitness.observe.frames import current_frames
 from poolwitness.observe.recorder import status_of
 from poolwitness.observe.standing import Standing, of_task
 from poolwitness.records import Ending
@@ -93,7 +94,7 @@ def _has_tasks_left(entry: PoolEntry) -> bool:
 
 
 def _main_frame() -> FrameType | None:
-    return sys._current_frames().get(threading.main_thread().ident or 0)
+    return current_frames().get(threading.main_thread().ident or 0)
 
 
 def _stage(frame: FrameType | None) -> tuple[str, Any]:

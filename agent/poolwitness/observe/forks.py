@@ -21,6 +21,9 @@ _WIPE_ON_FORK = 18  # MADV_WIPEONFORK, Linux 4.14; the mmap module does not name
 
 _listening: list[deque[int]] = []
 _registered: list[bool] = []
+# The pids of the last child whose hook was run, and of the last one where it was missed.
+_hooked_in: deque[int] = deque(maxlen=1)
+_untold_in: deque[int] = deque(maxlen=1)
 
 
 def _page() -> Any:
@@ -57,7 +60,7 @@ def watch(forked: deque[int]) -> None:
     _listening.append(forked)
     if not _registered and hasattr(os, "register_at_fork"):
         _registered.append(True)
-        os.register_at_fork(after_in_child=_in_child)
+        os.register_at_fork(after_in_child=_after_fork)
 
 
 def forget() -> None:
@@ -72,7 +75,14 @@ def notice(pid: int) -> None:
         pid: the process that the caller believes to be in; looked at only where no memory is wiped.
     """
     if (not _told) if _wiped is not None else os.getpid() != pid:
+        _untold_in.append(os.getpid())
         _in_child()
+
+
+def is_untold() -> bool:
+    """Whether this process is a child of a fork that Python was not told of: its hooks were not run."""
+    pid = os.getpid()
+    return pid in _untold_in and pid not in _hooked_in
 
 
 def settle(own: bool) -> None:
@@ -82,6 +92,11 @@ def settle(own: bool) -> None:
         own: there is no pool of the parent's left that could be used here.
     """
     home.value = own
+
+
+def _after_fork() -> None:
+    _hooked_in.append(os.getpid())
+    _in_child()
 
 
 def _in_child() -> None:

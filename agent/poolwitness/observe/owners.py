@@ -27,6 +27,7 @@ from types import (
 )
 from typing import Any
 
+from poolwitness.observe.frames import current_frames
 from poolwitness.stacks import kind_of
 
 BUDGET_S = 0.05
@@ -98,7 +99,7 @@ def _roots() -> Iterator[tuple[str, Any]]:
             installed.append((name, spelled))
     yield from application
     me = sys._getframe(0)
-    for frame in list(sys._current_frames().values()):
+    for frame in list(current_frames().values()):
         current: FrameType | None = frame
         while current is not None:
             if current is not me and kind_of(current.f_code.co_filename) in ("application", "installed"):

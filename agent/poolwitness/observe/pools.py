@@ -13,7 +13,7 @@ import weakref
 from typing import Any, Protocol
 
 from poolwitness.ledger import Ledger, PoolEntry
-from poolwitness.observe import django
+from poolwitness.observe import django, forks
 from poolwitness.observe.crossings import CLOSED, Crossings
 from poolwitness.observe.patches import AnyFunction, Patches
 from poolwitness.observe.runners import runner_name
@@ -272,7 +272,9 @@ class PoolWatch:
     def _before_close(self, pool: Any) -> tuple[PoolEntry, Any, float] | None:
         if getattr(pool, "_closed", True) or sys.is_finalizing():
             return None
-        self.crossings.look(pool, CLOSED, sys._getframe(1).f_back)
+        # A pool whose __del__ closes it must not be taken for one that was dropped open: no look that takes that in.
+        if not forks.home or isinstance(pool, self.async_class):
+            self.crossings.look(pool, CLOSED, sys._getframe(1).f_back)
         entry = self.ledger.find(pool)
         if entry is None or entry.closed_at is not None:
             return None

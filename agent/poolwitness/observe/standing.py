@@ -8,6 +8,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from poolwitness.entries import Slot, ThreadHolder
+from poolwitness.observe.frames import current_frames
 from poolwitness.records import Stack
 from poolwitness.stacks import capture_from, resolve
 
@@ -18,7 +19,7 @@ class Standing:
     """The frames of every thread at one moment, taken once for all holders; call ``done`` to let go of them."""
 
     def __init__(self) -> None:
-        self.frames: dict[int, FrameType] = sys._current_frames()
+        self.frames: dict[int, FrameType] = current_frames()
 
     def done(self) -> None:
         """Let go of the frames, and with them of the locals that they keep alive."""

@@ -1,6 +1,7 @@
 """The event loop by hand, as before asyncio.run: neither the pool nor the loop is closed.
 
 expect: PW001 at made
+order: any
 """
 
 import asyncio
