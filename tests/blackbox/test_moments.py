@@ -15,6 +15,7 @@ from tests.blackbox.killing import ROOT
 from tests.programs import environment
 
 
+@pytest.mark.slow
 def test_it_can_be_read_after_every_instruction(tmp_path: Path, dsn: str) -> None:
     completed = subprocess.run(
         [sys.executable, "-m", "tests.blackbox.stepping"],

@@ -265,7 +265,7 @@ FRAGMENTS = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(FRAGMENTS, max_size=30))
 def test_the_database_and_the_slow_way_read_the_same(tmp_path: Path, fragments: list[bytes]) -> None:
     """Interleaved, truncated and hostile: nothing is raised, everything is counted, and both ways agree."""
