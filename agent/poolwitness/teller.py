@@ -47,7 +47,7 @@ class Teller:
             return
         with self.part:
             self.pipeline.emit(name, event)
-        if not self.part.enabled:
+        if self.part.failure is not None:  # and not merely switched off meanwhile
             with Part("last words"):
                 self.pipeline.write_plain(
                     "poolwitness.agent.part_disabled", events.part_disabled(self.part.name, self.part.failure)

@@ -28,7 +28,7 @@ def listen() -> None:
 thread = threading.Thread(target=listen, name="listener")
 thread.start()
 listening.wait()
-time.sleep(1.5)
+time.sleep(3)
 with pool.connection() as conn:
     conn.execute("notify unsaid, 'end'")
 thread.join()
