@@ -39,7 +39,6 @@ def _active(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
         agent.current()
 
 
-@pytest.mark.matrix
 @pytest.mark.usefixtures("_active")
 @pytest.mark.parametrize("machine", [WithThreads, WithTasks])
 def test_the_ledger_agrees(
