@@ -13,6 +13,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from tests.programs import environment, split
+from tests.programs import run as run_program
 from tests.scenarios.connecting.wrong_password.server_settings import want_a_password
 
 PROGRAMS = Path(__file__).parent / "exhaustion_notes"
@@ -136,3 +137,33 @@ def test_a_wrong_password_does_not_look_like_a_busy_pool(dsn: str) -> None:
     assert "password authentication failed" in told["PW201"]["message"]
     assert told["PW202"]["db.user"] == USER
     assert PASSWORD not in json.dumps(events)
+
+
+@needs_notes
+@pytest.mark.parametrize(
+    "cls", ["ConnectionPool", "NullConnectionPool", "AsyncConnectionPool", "AsyncNullConnectionPool"]
+)
+def test_a_pool_that_is_not_filled_in_time_says_so_once(cls: str) -> None:
+    program = f"""
+        import asyncio, psycopg_pool, traceback
+
+        async def main():
+            size = {{"min_size": 1}} if "Null" not in "{cls}" else {{"max_size": 1}}
+            pool = psycopg_pool.{cls}("host=127.0.0.1 port=1", open=False, num_workers=1, **size)
+            for step in (pool.open, lambda: pool.wait(0.2)):
+                try:
+                    done = step()
+                    if done is not None:
+                        await done
+                except psycopg_pool.PoolTimeout as error:
+                    print(len(error.__notes__))
+                    files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+                    print(sum("poolwitness" in file for file in files))
+            if (done := pool.close(0.1)) is not None:
+                await done
+
+        asyncio.run(main())
+    """
+    ran = run_program(program, environment(POOLWITNESS="1"))
+    assert ran.stdout == b"1\n1\n"
+    assert [found["poolwitness.rule"] for found in ran.named("poolwitness.finding")].count("PW201") <= 1

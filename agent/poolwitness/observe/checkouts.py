@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from poolwitness.entries import PoolEntry, Slot, TaskHolder, ThreadHolder
 from poolwitness.ledger import Ledger
 from poolwitness.observe import forks
-from poolwitness.observe.crossings import RETURNED, USED, WAITED, Crossings
+from poolwitness.observe.crossings import RETURNED, USED, Crossings
 from poolwitness.observe.filling import FillingWatch
 from poolwitness.observe.patches import AnyFunction, Patches
 from poolwitness.observe.timings import Timings
@@ -156,15 +156,11 @@ class CheckoutWatch:
             _expect(cls.putconn, ("self", "conn"))
         self.refusals = (psycopg_pool.PoolTimeout, psycopg_pool.TooManyRequests)
         self.closed = psycopg_pool.PoolClosed
-        patches.wrap(psycopg_pool.ConnectionPool, "wait", self._sync_wait)
-        patches.wrap(psycopg_pool.NullConnectionPool, "wait", self._sync_wait)
-        patches.wrap(psycopg_pool.AsyncConnectionPool, "wait", self._async_wait)
-        patches.wrap(psycopg_pool.AsyncNullConnectionPool, "wait", self._async_wait)
         patches.wrap(psycopg_pool.ConnectionPool, "getconn", self._sync_get)
         patches.wrap(psycopg_pool.ConnectionPool, "putconn", self._sync_put)
         patches.wrap(psycopg_pool.AsyncConnectionPool, "getconn", self._async_get)
         patches.wrap(psycopg_pool.AsyncConnectionPool, "putconn", self._async_put)
-        FillingWatch(self.ledger, self.listener.refused, self.part).install(patches)
+        FillingWatch(self.crossings, self._failed, self.part).install(patches)
 
     def _sync_get(self, original: AnyFunction) -> AnyFunction:
         part, slots_get, new_slot = self.part, self.ledger.slots.get, self.ledger.new_slot
@@ -349,34 +345,6 @@ class CheckoutWatch:
             return result
 
         return putconn
-
-    def _sync_wait(self, original: AnyFunction) -> AnyFunction:
-        def wait(self_: Any, *args: Any, **kwargs: Any) -> Any:
-            self.crossings.look(self_, WAITED, sys._getframe().f_back)
-            waited_from = time.monotonic()
-            try:
-                return original(self_, *args, **kwargs)
-            except Exception as error:
-                if self.part.enabled:
-                    with self.part:
-                        self._failed(self_, error, sys._getframe().f_back, waited_from)
-                raise
-
-        return wait
-
-    def _async_wait(self, original: AnyFunction) -> AnyFunction:
-        async def wait(self_: Any, *args: Any, **kwargs: Any) -> Any:
-            self.crossings.look(self_, WAITED, sys._getframe().f_back)
-            waited_from = time.monotonic()
-            try:
-                return await original(self_, *args, **kwargs)
-            except Exception as error:
-                if self.part.enabled:
-                    with self.part:
-                        self._failed(self_, error, sys._getframe().f_back, waited_from)
-                raise
-
-        return wait
 
     def _leave(self, slot: Slot, conn: Any) -> int:
         """Take a connection off the ledger: 0, or the transaction state that makes its return unusual."""

@@ -1,4 +1,4 @@
-"""See a program wait for its pool to be filled, and PoolTimeout come of it."""
+"""See a program wait for its pool to be filled, and what comes of it."""
 
 from __future__ import annotations
 
@@ -8,33 +8,32 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from poolwitness.ledger import Ledger, PoolEntry
+from poolwitness.observe.crossings import WAITED, Crossings
 from poolwitness.observe.patches import AnyFunction, Patches
 from poolwitness.safety import Part
-from poolwitness.stacks import RawStack, capture_from
 
 
 class FillingWatch:
     """The patches of ``wait``; each null pool has its own.
 
     Args:
-        ledger: where the pools are kept.
-        refused: told of each PoolTimeout on its way to the application, with the line that waited.
+        crossings: asked whether the pool can be filled from where it is waited for.
+        failed: told of each error on its way to the application: the pool, the error, the caller's frame, and since
+            when it had waited, in seconds of the monotonic clock.
         part: the containment.
     """
 
     def __init__(
-        self, ledger: Ledger, refused: Callable[[PoolEntry, BaseException, RawStack, float], None], part: Part
+        self, crossings: Crossings, failed: Callable[[Any, Exception, FrameType | None, float], None], part: Part
     ) -> None:
-        self.ledger = ledger
-        self.refused = refused
+        self.crossings = crossings
+        self.failed = failed
         self.part = part
 
     def install(self, patches: Patches) -> None:
         """Patch all four classes."""
         import psycopg_pool
 
-        self.timeout = psycopg_pool.PoolTimeout
         for cls in (psycopg_pool.ConnectionPool, psycopg_pool.NullConnectionPool):
             patches.wrap(cls, "wait", self._sync)
         for async_cls in (psycopg_pool.AsyncConnectionPool, psycopg_pool.AsyncNullConnectionPool):
@@ -42,31 +41,28 @@ class FillingWatch:
 
     def _sync(self, original: AnyFunction) -> AnyFunction:
         def wait(self_: Any, *args: Any, **kwargs: Any) -> Any:
-            started_mono = time.monotonic()
+            self.crossings.look(self_, WAITED, sys._getframe().f_back)
+            waited_from = time.monotonic()
             try:
                 return original(self_, *args, **kwargs)
-            except self.timeout as error:
+            except Exception as error:
                 if self.part.enabled:
                     with self.part:
-                        self._note(self_, error, sys._getframe(1), started_mono)
+                        self.failed(self_, error, sys._getframe().f_back, waited_from)
                 raise
 
         return wait
 
     def _async(self, original: AnyFunction) -> AnyFunction:
         async def wait(self_: Any, *args: Any, **kwargs: Any) -> Any:
-            started_mono = time.monotonic()
+            self.crossings.look(self_, WAITED, sys._getframe().f_back)
+            waited_from = time.monotonic()
             try:
                 return await original(self_, *args, **kwargs)
-            except self.timeout as error:
+            except Exception as error:
                 if self.part.enabled:
                     with self.part:
-                        self._note(self_, error, sys._getframe(1), started_mono)
+                        self.failed(self_, error, sys._getframe().f_back, waited_from)
                 raise
 
         return wait
-
-    def _note(self, pool: Any, error: BaseException, frame: FrameType, started_mono: float) -> None:
-        entry = self.ledger.find(pool)
-        if entry is not None:
-            self.refused(entry, error, capture_from(frame, 24), time.monotonic() - started_mono)

@@ -34,6 +34,7 @@ def pool_fields(pool: PoolRecord) -> Event:
         "poolwitness.pool.id": pool.id,
         "poolwitness.pool.class": pool.cls,
         "poolwitness.pool.min_size": pool.min_size,
+        "poolwitness.pool.num_workers": pool.num_workers,
     }
     if pool.max_size is not None:
         event["poolwitness.pool.max_size"] = pool.max_size

@@ -31,7 +31,8 @@ _TEXTS = """
 """
 _INTEGERS = """
     process.pid poolwitness.seq server.port code.line.number
-    poolwitness.pool.id poolwitness.pool.min_size poolwitness.pool.max_size poolwitness.pool.threads_alive
+    poolwitness.pool.id poolwitness.pool.min_size poolwitness.pool.max_size poolwitness.pool.num_workers
+    poolwitness.pool.threads_alive
     poolwitness.checkout.id poolwitness.rank poolwitness.count poolwitness.uses poolwitness.opened_pid
     poolwitness.slots_lost poolwitness.slots_left poolwitness.slots_out poolwitness.slots_unaccounted
     poolwitness.slots_counted poolwitness.requests_waiting poolwitness.connections_out poolwitness.peak_in_use

@@ -49,7 +49,7 @@ class LateExit:
         """What the pool's finalizer calls; pools of one line share what was rendered for the first."""
         if not _PLAIN_NAME.fullmatch(pool.name):
             return late.notice(*self._both(pool), self.totals, self.pipeline.seq)
-        key = (pool.made, pool.cls, pool.target, pool.made_in, pool.min_size, pool.max_size)
+        key = (pool.made, pool.cls, pool.target, pool.made_in, pool.min_size, pool.max_size, pool.num_workers)
         shapes = self._shapes.get(key)
         if shapes is None:
             shapes = self._shapes[key] = self._both(replace(pool, name=_NAME, id=_ID))

@@ -80,6 +80,7 @@ POOL = (
     Field("poolwitness.pool.class", "its class, with the module", "psycopg_pool.pool.ConnectionPool"),
     Field("poolwitness.pool.min_size", "connections it keeps", 4),
     Field("poolwitness.pool.max_size", "connections it may have; absent where there is no limit", 10),
+    Field("poolwitness.pool.num_workers", "workers that make and mend its connections; a scheduler comes on top", 3),
     Field("server.address", "the database's host or socket directory", "db.internal"),
     Field("server.port", "the database's port", 5432),
     Field("db.namespace", "the database's name", "shop"),
