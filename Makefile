@@ -17,7 +17,7 @@ demo: .venv-demo/made
 # Not an editable install: .pth files are not read from those.
 test: .venv/made
 	.venv/bin/python $(INSTALL) --no-deps --force-reinstall .
-	.venv/bin/python -m pytest -m "not slow and not servers and not once_a_python" $(PYTEST)
+	.venv/bin/python -m pytest -m "not slow and not servers and not once_a_python and not of_a_kind" $(PYTEST)
 
 # Faults injected everywhere, hostile input, kills, dumps, every page's examples: some ten minutes.
 slow: .venv/made
@@ -44,7 +44,7 @@ docs: .venv/made
 matrix: .venv/made
 	.venv/bin/python -m tests.matrix $(MATRIX)
 
-lint: .venv/made
+lint: .venv/lint
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
@@ -52,6 +52,10 @@ lint: .venv/made
 .venv/made: pyproject.toml
 	$(PYTHON) -m tests.matrix.environments .venv
 	.venv/bin/python -m pip install --quiet hatchling
+	.venv/bin/python $(INSTALL) '.[demo,report,test]'
+	@touch $@
+
+.venv/lint: .venv/made
 	.venv/bin/python $(INSTALL) '.[dev]'
 	@touch $@
 

@@ -13,7 +13,12 @@ from tests.programs import Ran, environment, run, same
 
 ON = {"POOLWITNESS": "1"}
 # Names and layouts differ between releases of Python and psycopg_pool.
-LEVELS = ("exit", pytest.param("watch", marks=pytest.mark.matrix), "trace")
+ON_THE_MATRIX = (pytest.mark.matrix, pytest.mark.once_a_python)
+LEVELS = (
+    pytest.param("exit", marks=ON_THE_MATRIX),
+    pytest.param("watch", marks=pytest.mark.matrix),
+    pytest.param("trace", marks=ON_THE_MATRIX),
+)
 SITE = str(Path(poolwitness.__file__).parent / "site")
 
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from tests.scenario_harness.book import RunBook
-from tests.scenario_harness.collection import FOLDER, Scenario, find_scenarios
+from tests.scenario_harness.collection import FOLDER, Scenario, find_scenarios, some_of_each_kind
 from tests.scenario_harness.verify import verify_baseline, verify_findings, verify_unchanged
 from tests.scenario_harness.witness_lines import split
 
@@ -16,6 +16,11 @@ pytestmark = pytest.mark.timeout(900)
 
 SCENARIOS = find_scenarios()
 BY_ID = {scenario.id: scenario for scenario in SCENARIOS}
+OF_EACH_KIND = some_of_each_kind(SCENARIOS)
+MARKED = [
+    pytest.param(scenario, marks=[] if scenario in OF_EACH_KIND else pytest.mark.of_a_kind, id=scenario.id)
+    for scenario in SCENARIOS
+]
 
 OTHER_WAYS = ["sitedir", "pth and sitedir", "run", "in code"]
 BY_EVERY_WAY = [
@@ -39,7 +44,7 @@ def _skip_elsewhere(scenario: Scenario) -> None:
 
 @pytest.mark.matrix
 @pytest.mark.parametrize("way", ["pth"])
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.id)
+@pytest.mark.parametrize("scenario", MARKED)
 def test_scenario(scenario: Scenario, way: str, book: RunBook) -> None:
     """With the agent switched on by its ``.pth``."""
     _skip_elsewhere(scenario)
