@@ -344,7 +344,7 @@ class Agent:
         return any(
             not entry.inherited
             and (not entry.is_async or self.asking.wants_thread or self.ending.kind == "threads")
-            and (entry.state == "open" or bool(entry.out))
+            and (entry.state == "open" or bool(entry.taken()))
             for entry in self.ledger.pools.copy().values()
         )
 

@@ -7,6 +7,7 @@ import threading
 import time
 import weakref
 from collections.abc import Container
+from operator import attrgetter
 from typing import Any
 
 from poolwitness.records import Frame, Stack, Target
@@ -279,8 +280,11 @@ class PoolEntry:
     @property
     def out(self) -> list[Slot]:
         """The connections between getconn and putconn, longest held first."""
-        taken = [slot for slot in self.slots.copy().values() if slot.raw is not None]
-        return sorted(taken, key=lambda slot: slot.taken_mono)
+        return sorted(self.taken(), key=_TAKEN_MONO)
+
+    def taken(self) -> list[Slot]:
+        """The same in no order."""
+        return [slot for slot in self.slots.copy().values() if slot.raw is not None]
 
     def count_out(self) -> int:
         """How many connections are out; one that was garbage-collected may not have been taken in as lost yet."""
@@ -344,6 +348,9 @@ class PoolEntry:
                     "requests_waiting": _still_waiting(pool),
                 }
         return self.last_stats
+
+
+_TAKEN_MONO = attrgetter("taken_mono")
 
 
 def _still_waiting(pool: Any) -> int:

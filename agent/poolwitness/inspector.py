@@ -106,7 +106,7 @@ class Inspector:
                 pools=tuple(
                     record_pool(
                         entry,
-                        standing if index < MOST_WITH_STANDING or entry.out or entry.stints else None,
+                        standing if index < MOST_WITH_STANDING or entry.stints or entry.taken() else None,
                         held_from_s,
                     )
                     for index, entry in enumerate(entries)
@@ -205,7 +205,7 @@ class Inspector:
     def watch_activity(self, entries: list[PoolEntry]) -> None:
         """Watch connections at work while one of them has been out for long."""
         old_mono = time.monotonic() - self.config.held_s / 2
-        wanted = any(slot.taken_mono < old_mono for entry in entries for slot in entry.out)
+        wanted = any(slot.taken_mono < old_mono for entry in entries for slot in entry.taken())
         with self.parts["activity"]:
             if wanted and not self.activity.installed and self.parts["activity"].enabled:
                 self.activity.install()

@@ -19,7 +19,7 @@ def balance(entry: PoolEntry) -> None:
     if busy or tasks is None or tasks.qsize() or connects is None:
         entry.unaccounted_looks = 0
         return
-    missing = pool._nconns - len(pool._pool) - len(entry.out) - len(entry.lost)
+    missing = pool._nconns - len(pool._pool) - len(entry.taken()) - len(entry.lost)
     if missing <= 0:
         entry.unaccounted_looks = entry.unaccounted = 0
         return

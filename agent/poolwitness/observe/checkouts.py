@@ -197,8 +197,11 @@ class CheckoutWatch:
                     holder = here.holder
                 except AttributeError:
                     holder = here.holder = ThreadHolder()
-                frame = getframe().f_back
-                if frame is None:  # called straight from C
+                try:
+                    frame = getframe(1)
+                except ValueError:  # called straight from C
+                    frame = None
+                if frame is None:
                     raw: RawStack = ()
                 elif known(id(code := frame.f_code)) and not trace and (caller := frame.f_back) is not None:
                     raw = (code, frame.f_lasti, caller.f_code, caller.f_lasti)
@@ -248,7 +251,7 @@ class CheckoutWatch:
                 if waited_from:
                     noted(slot, waited_from)
                 if len(slot.entry.slots) > 1:
-                    for outer in slot.entry.out:
+                    for outer in slot.entry.taken():
                         held_by = outer.holder
                         if isinstance(held_by, TaskHolder) and outer is not slot and held_by.task() is task:
                             nested(slot.entry, outer, slot)

@@ -51,7 +51,7 @@ class EndingWatch:
         Args:
             entries: the pools; only with one that is open, or has a connection out, is there anything to say.
         """
-        entries = [entry for entry in entries if not entry.inherited and (entry.state == "open" or entry.out)]
+        entries = [entry for entry in entries if not entry.inherited and (entry.state == "open" or entry.taken())]
         entries += self.left_behind
         frame = _main_frame()
         kind, loop = _stage(frame)
@@ -130,7 +130,7 @@ Waited = tuple[str, Any, PoolEntry | None]
 def _threads(entries: list[PoolEntry]) -> list[Waited]:
     """The threads that Python waits for, one that has a connection first."""
     holding = {
-        slot.holder.ident: entry for entry in entries for slot in entry.out if isinstance(slot.holder, ThreadHolder)
+        slot.holder.ident: entry for entry in entries for slot in entry.taken() if isinstance(slot.holder, ThreadHolder)
     }
     standing = Standing()
     try:
@@ -167,7 +167,7 @@ def _requests(entries: list[PoolEntry]) -> list[tuple[int, int]]:
 
 
 def _is_at_work(entry: PoolEntry) -> bool:
-    return entry.stats().get("requests_waiting", 0) > 0 or any(status_of(slot) == "active" for slot in entry.out)
+    return entry.stats().get("requests_waiting", 0) > 0 or any(status_of(slot) == "active" for slot in entry.taken())
 
 
 def _uncaught() -> str:

@@ -26,6 +26,7 @@ KIND = "@@@@@@@@@@@@@@@@exception@@@@@@@@@@@@@@@"
 MOST_LINES = 100
 
 Template = tuple[FdSink, bytes]
+_GAPS = tuple(text.encode() for text in (DELAY_VALUE, TOTAL_VALUE, COUNT_VALUE, SEQ_VALUE, DELAY, TIME, KIND))
 
 
 class LateTotals:
@@ -39,7 +40,11 @@ class LateTotals:
 
 
 def notice(
-    delayed: list[Template], raised: list[Template], totals: LateTotals, seq: Iterator[int]
+    delayed: list[Template],
+    raised: list[Template],
+    totals: LateTotals,
+    seq: Iterator[int],
+    own: tuple[tuple[bytes, bytes], ...] = (),
 ) -> Callable[[float, str | None], None]:
     """A function to call from a finalizer, which writes the line that fits.
 
@@ -48,17 +53,17 @@ def notice(
         raised: the same for one that raised.
         totals: shared by the notices of a process.
         seq: the process's numbering of lines.
+        own: what to put in the place of what, in a template that pools share.
 
     Returns:
         ``write(delay_s, exception_name or None)``.
     """
     write, fstat, now, gmtime, strftime = os.write, os.fstat, time.time, time.gmtime, time.strftime
     failures = Exception
-    most, widest = MOST_LINES, len(KIND)
-    targets_delayed = [_target(sink, template) for sink, template in delayed]
+    most, widest, gaps = MOST_LINES, len(KIND), _GAPS
     writable = getattr(select, "POLLOUT", 0)
+    targets_delayed = [_target(sink, template) for sink, template in delayed]
     targets_raised = [_target(sink, template) for sink, template in raised]
-    gaps = tuple(text.encode() for text in (DELAY_VALUE, TOTAL_VALUE, COUNT_VALUE, SEQ_VALUE, DELAY, TIME, KIND))
 
     def tell(delay_s: float, kind: str | None) -> None:
         totals.count += 1
@@ -84,6 +89,8 @@ def notice(
                 found = fstat(fd)
                 if (found.st_dev, found.st_ino) != identity or (poll is not None and poll(0) != [(fd, writable)]):
                     continue
+                for gap, fill in own:
+                    template = template.replace(gap, fill)
                 for gap, fill in zip(gaps, fills, strict=True):
                     template = template.replace(gap, fill)
                 while template:

@@ -17,6 +17,7 @@ from poolwitness.report.sinks import FdSink, Render, stderr_sink
 # Stand in for the name and the number of a pool; no program has them.
 _NAME = "@@@name@@@"
 _ID = 987654321987654
+_NAME_GAP, _ID_GAP = _NAME.encode(), str(_ID).encode()
 # What JSON, repr() and a terminal all leave as it is.
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_. :-]{1,60}")
 
@@ -53,12 +54,8 @@ class LateExit:
         shapes = self._shapes.get(key)
         if shapes is None:
             shapes = self._shapes[key] = self._both(replace(pool, name=_NAME, id=_ID))
-        name, number = pool.name.encode(), str(pool.id).encode()
-        delayed, raised = (
-            [(sink, shape.replace(_NAME.encode(), name).replace(str(_ID).encode(), number)) for sink, shape in each]
-            for each in shapes
-        )
-        return late.notice(delayed, raised, self.totals, self.pipeline.seq)
+        own = ((_NAME_GAP, pool.name.encode()), (_ID_GAP, str(pool.id).encode()))
+        return late.notice(*shapes, self.totals, self.pipeline.seq, own)
 
     def _both(self, pool: PoolRecord) -> tuple[list[late.Template], list[late.Template]]:
         raised = exit_delayed(pool, self.python, late.DELAY, late.KIND)
