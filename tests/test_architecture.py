@@ -14,7 +14,22 @@ _SPEC = importlib.util.find_spec("poolwitness")
 assert _SPEC is not None and _SPEC.submodule_search_locations
 PACKAGE = Path(next(iter(_SPEC.submodule_search_locations)))
 # agent and cli may import everything; site/ is no package, its file is run by the interpreter.
-COMPOSERS = ("agent", "asking", "inspector", "teller", "telemetry", "cli", "__main__", "pytest_plugin", "site")
+COMPOSERS = (
+    "agent",
+    "announcing",
+    "asking",
+    "hearing",
+    "inspector",
+    "looking",
+    "stages",
+    "teller",
+    "telemetry",
+    "verdict",
+    "cli",
+    "__main__",
+    "pytest_plugin",
+    "site",
+)
 
 # Room to the rooms it may import, beside itself. An entry covers everything inside it.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {

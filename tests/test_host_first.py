@@ -223,7 +223,7 @@ def test_the_host_s_call_is_made_once() -> None:
 INTERRUPTED = """
     import signal, sys, threading
     from psycopg_pool import ConnectionPool
-    from poolwitness import agent, ledger
+    from poolwitness import announcing, hearing, ledger
     {where}
     interrupted = 0
     for turn in range(3):
@@ -240,9 +240,9 @@ INTERRUPTED = """
 """
 PLACES = {
     "before the constructor": "ledger.Ledger.add",
-    "while opening": "agent.Agent.opened",
-    "while closing": "agent.Agent.closed",
-    "while writing": "agent.Agent.take_in",
+    "while opening": "hearing.Hearing.opened",
+    "while closing": "hearing.Hearing.closed",
+    "while writing": "announcing.Announcer.opened",
 }
 
 

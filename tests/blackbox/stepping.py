@@ -93,14 +93,14 @@ def main() -> None:
         with contextlib.suppress(PoolTimeout):
             one.getconn(timeout=0.05)
         one.putconn(second)
-        agent.current().sweep()
+        agent.current().looking.sweep()
         stepper.out.discard("one")
         one.putconn(first)
         del first, second
     lost = one.getconn()
     del lost
     gc.collect()
-    agent.current().sweep()
+    agent.current().looking.sweep()
     stepper.pools.discard("one")
     one.close()
     stepper.pools.discard("zero")
@@ -108,7 +108,7 @@ def main() -> None:
     pools.clear()
     del one
     gc.collect()
-    agent.current().sweep()
+    agent.current().looking.sweep()
     sys.settrace(None)
     two.putconn(kept)
     two.close()

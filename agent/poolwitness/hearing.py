@@ -1,0 +1,141 @@
+"""What the observers tell, and what is done about it; nothing here runs in a finalizer or under a lock of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from poolwitness.announcing import Announcer
+from poolwitness.entries import PoolEntry
+from poolwitness.looking import Looking
+from poolwitness.observe import forks
+from poolwitness.report import events
+from poolwitness.safety import Part
+from poolwitness.stacks import RawStack
+from poolwitness.stages import Stages
+
+
+class Hearing:
+    """The listener of every observer; called in the host's thread.
+
+    Args:
+        stages: what there is.
+        announcer: says what is worth a line of its own.
+        looking: has pools looked at while there is a need.
+        take_in: makes the ledger this process's own and current.
+    """
+
+    def __init__(self, stages: Stages, announcer: Announcer, looking: Looking, take_in: Callable[[], None]) -> None:
+        self.stages = stages
+        self.announcer = announcer
+        self.looking = looking
+        self.take_in = take_in
+
+    def about_to_create(self) -> None:
+        """A pool is about to be made."""
+        self.take_in()
+        self.stages.ledger.count("created")
+        self.announcer.started()
+
+    def keep(self, entry: PoolEntry) -> None:
+        """Have a kill find this pool as it is now."""
+        if self.stages.blackbox is not None:
+            self.stages.blackbox.pool(entry)
+
+    def made(self, entry: PoolEntry) -> None:
+        """A pool has been made; the opening of one that is open is yet to be announced."""
+        if entry.opened_at is None:
+            self.keep(entry)
+
+    def opened(self, entry: PoolEntry) -> None:
+        """A pool has been opened; the call that opened it has yet to return.
+
+        Nothing here lets go of the interpreter for a sync pool: its workers would run a moment earlier than they
+        do without the agent, and a pool that is dropped at once would be finalized by one of them.
+        """
+        self.stages.ledger.count("opened")
+        self.keep(entry)
+        self.announcer.opened_later.append(entry)
+        if entry.is_async:
+            with self.stages.parts["sweeper"]:
+                self.looking.start(entry)
+            self.take_in()
+        self.stages.inspector.notice_crowd(entry)
+
+    def about_to_open(self, is_async: bool) -> None:
+        """A pool is about to be opened: the time to start a thread, which lets go of the interpreter."""
+        forks.notice(self.stages.ledger.pid)
+        if self.stages.ledger.forked:
+            self.take_in()
+        if not is_async and not self.looking.over:
+            with self.stages.parts["sweeper"]:
+                self.looking.start(None)
+
+    def closed(self, entry: PoolEntry) -> None:
+        """A pool has been closed."""
+        self.take_in()
+        self.keep(entry)
+        if entry.inherited:
+            return
+        self.stages.ledger.count("closed")
+        if entry.use_after_close is not None or entry.is_async:
+            self.stages.inspector.look("event", [entry])
+        if not entry.is_async:
+            self.looking.end_idle_sweeper()
+        self.announcer.closed(entry)
+
+    def used_after_close(self, entry: PoolEntry) -> None:
+        """PoolClosed was raised; the closing may not be over yet, and then tells it itself."""
+        self.take_in()
+        if entry.closed_at is not None:
+            self.stages.inspector.look("event", [entry])
+
+    def crossed(self, entry: PoolEntry) -> None:
+        """A pool is used in another process, or on another loop, than the one it was opened in."""
+        self.keep(entry)
+        self.announcer.started()
+        self.stages.inspector.look("event", [entry])
+
+    def opened_in_constructor(self, entry: PoolEntry) -> None:
+        """An async pool was opened by its constructor, on purpose."""
+        self.stages.inspector.look("event", [entry])
+
+    def worker_died(self, entry: PoolEntry) -> None:
+        """A worker is dying, and this is its thread."""
+        self.look_at(entry)
+
+    def open_failed(self, entry: PoolEntry) -> None:
+        """A pool could not be opened."""
+        self.look_at(entry)
+
+    def connect_failed(self, entry: PoolEntry, new: bool) -> None:
+        """A connection could not be made; each kind of error is told once."""
+        self.take_in()
+        if self.stages.blackbox is not None:
+            self.stages.blackbox.connect_failed(entry, new)
+        if new and not entry.inherited and entry.name:
+            self.stages.inspector.look("event", [entry])
+
+    def connected(self, entry: PoolEntry, seconds: float) -> None:
+        """A connection was made; slow ones are told by the next look."""
+        if self.stages.blackbox is not None:
+            self.stages.blackbox.connected(entry)
+        if self.stages.telemetry is not None:
+            self.stages.telemetry.timings.connected(entry, seconds)
+
+    def adapters_repeated(self, entry: PoolEntry, line: RawStack, count: int) -> None:
+        """A line registers the same adapters on checkout after checkout."""
+        entry.adapters.append((line, count))
+        self.look_at(entry)
+
+    def look_at(self, entry: PoolEntry) -> None:
+        """Something happened to one pool."""
+        self.take_in()
+        self.keep(entry)
+        if not entry.inherited:
+            self.stages.inspector.look("event", [entry], with_standing=True)
+
+    def part_failed(self, part: Part) -> None:
+        """A part of the agent has failed and is off now."""
+        if self.stages.blackbox is not None and part.name in ("blackbox", "checkouts", "pools"):
+            self.stages.blackbox.give_up()
+        self.stages.teller.emit("poolwitness.agent.part_disabled", events.part_disabled(part.name, part.failure))
