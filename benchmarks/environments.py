@@ -10,11 +10,23 @@ import venv
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
+
+from packaging.requirements import Requirement
 
 import poolwitness
 
 _PTH = Path(__file__).parent.parent / "agent" / "poolwitness.pth"
+# What a program has that uses psycopg_pool, and what the agent is measured beside; nothing more, since structlog
+# imports rich where it finds it.
+_LIBRARIES = (
+    "poolwitness",
+    "psycopg[binary]",
+    "psycopg-pool",
+    "opentelemetry-sdk",
+    "opentelemetry-instrumentation-psycopg",
+)
 
 
 @dataclass(frozen=True)
@@ -48,17 +60,23 @@ class Environments:
 
 @contextmanager
 def environments() -> Iterator[Environments]:
-    """Make them from the running interpreter, whose installed libraries all three see."""
+    """Make them from the running interpreter; all three see copies of the libraries that are needed, and no others."""
     with tempfile.TemporaryDirectory(prefix="pw") as name:
         directory = Path(name)
+        libraries = directory / "libraries"
+        libraries.mkdir()
+        for top in sorted(_tops()):
+            if top.is_dir():
+                shutil.copytree(top, libraries / top.name)
+            else:
+                shutil.copy2(top, libraries)
         pythons = []
         for kind in ("bare", "bare_again", "installed"):
             home = directory / kind
             venv.create(home, symlinks=os.name != "nt")
             packages = Path(sysconfig.get_path("purelib", "venv", {"base": str(home), "platbase": str(home)}))
             # A folder that a .pth adds has its own .pth files left unread.
-            libraries = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
-            (packages / "libraries.pth").write_text("\n".join(sorted(libraries)) + "\n")
+            (packages / "libraries.pth").write_text(f"{libraries}\n")
             if kind == "installed":
                 source = Path(poolwitness.__file__).parent
                 shutil.copytree(source, packages / "poolwitness", ignore=shutil.ignore_patterns("__pycache__"))
@@ -66,3 +84,28 @@ def environments() -> Iterator[Environments]:
             scripts = home / ("Scripts" if os.name == "nt" else "bin")
             pythons.append(scripts / ("python.exe" if os.name == "nt" else "python"))
         yield Environments(directory, *pythons)
+
+
+def _tops() -> set[Path]:
+    """The files and folders of the libraries, and of what they require."""
+    tops: set[Path] = set()
+    waiting, seen = [Requirement(name) for name in _LIBRARIES], set()
+    while waiting:
+        wanted = waiting.pop()
+        key = (wanted.name.lower().replace("_", "-"), frozenset(wanted.extras))
+        if key in seen:
+            continue
+        seen.add(key)
+        try:
+            found = metadata.distribution(wanted.name)
+        except metadata.PackageNotFoundError:
+            continue
+        if key[0] != "poolwitness":
+            inside = [file for file in found.files or [] if file.parts[0] != ".."]
+            tops.update(Path(str(found.locate_file(file.parts[0]))) for file in inside)
+        for line in found.requires or []:
+            needed = Requirement(line)
+            extras = wanted.extras or {""}
+            if needed.marker is None or any(needed.marker.evaluate({"extra": extra}) for extra in extras):
+                waiting.append(needed)
+    return {top for top in tops if top.exists() and top.name != "__pycache__"}
