@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from poolwitness.records import CheckoutRecord, Frame, PoolRecord, ProcessRecord, Snapshot, Stack, Target, WorkerRecord
@@ -69,7 +68,7 @@ def async_pool(**fields: Any) -> PoolRecord:
 
 def closed(record: PoolRecord) -> PoolRecord:
     """The same pool later: closed by the application."""
-    return replace(record, state="closed", closed_at=NOW - 10, closed=stack(20, function="shut_down"), close_s=0.01)
+    return record._replace(state="closed", closed_at=NOW - 10, closed=stack(20, function="shut_down"), close_s=0.01)
 
 
 def checkout(**fields: Any) -> CheckoutRecord:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +119,7 @@ BEATS = [
         "used after close",
         "PW005",
         snapshot(closed(pool())),
-        snapshot(replace(closed(pool()), use_after_close=UseAfterClose(stack(30, function="handle"), 2))),
+        snapshot(closed(pool())._replace(use_after_close=UseAfterClose(stack(30, function="handle"), 2))),
         snapshot(closed(pool(id=2))),
         20,
         ("'shop'", "db.py:20 in shut_down", "db.py:30 in handle", "PoolClosed"),
@@ -154,7 +154,7 @@ BEATS = [
     Beats(
         "a crowd of one database",
         "PW007",
-        snapshot(*(replace(one, target=Target(dbname=f"shop{one.id}")) for one in _crowd(CROWD, each_its_line=True))),
+        snapshot(*(one._replace(target=Target(dbname=f"shop{one.id}")) for one in _crowd(CROWD, each_its_line=True))),
         snapshot(*_crowd(CROWD, each_its_line=True)),
         snapshot(*_crowd(CROWD - 1, each_its_line=True)),
         10,
@@ -173,7 +173,7 @@ BEATS = [
         "out at the verdict",
         "PW102",
         snapshot(pool(checkouts=(checkout(),))),
-        snapshot(replace(closed(pool()), checkouts=(checkout(),)), moment="verdict"),
+        snapshot(closed(pool())._replace(checkouts=(checkout(),)), moment="verdict"),
         snapshot(closed(pool()), moment="verdict"),
         30,
         ("'shop'", "db.py:30 in handle", "never returned"),
@@ -190,8 +190,8 @@ BEATS = [
     Beats(
         "out after its pool was closed",
         "PW102",
-        snapshot(replace(closed(pool()), closed_at=NOW - 1, checkouts=(checkout(),))),
-        snapshot(replace(closed(pool()), closed_at=NOW - 9, checkouts=(checkout(),))),
+        snapshot(closed(pool())._replace(closed_at=NOW - 1, checkouts=(checkout(),))),
+        snapshot(closed(pool())._replace(closed_at=NOW - 9, checkouts=(checkout(),))),
         snapshot(closed(pool())),
         30,
         ("'shop'", "9 s after its pool was closed"),
@@ -290,8 +290,8 @@ BEATS = [
         "all threads died unseen",
         "PW301",
         snapshot(pool(workers=())),
-        snapshot(pool(workers=tuple(replace(thread, alive=False) for thread in THREADS))),
-        snapshot(closed(pool(workers=tuple(replace(thread, alive=False) for thread in THREADS)))),
+        snapshot(pool(workers=tuple(thread._replace(alive=False) for thread in THREADS))),
+        snapshot(closed(pool(workers=tuple(thread._replace(alive=False) for thread in THREADS)))),
         10,
         ("'shop'", "without an exception"),
         times=4,
@@ -376,8 +376,8 @@ BEATS = [
     Beats(
         "a thread that is waited for at the end",
         "PW004",
-        replace(snapshot(pool()), ending=_ending(quiet_s=9.0)),
-        replace(snapshot(pool()), ending=_ending()),
+        snapshot(pool())._replace(ending=_ending(quiet_s=9.0)),
+        snapshot(pool())._replace(ending=_ending()),
         snapshot(pool()),
         80,
         ("12.5 s", "thread 'flusher' and 1 more", "db.py:80 in flush", "'shop'", "db.py:10", "atexit"),
@@ -385,9 +385,9 @@ BEATS = [
     Beats(
         "an exception at the end, and a thread that uses the pool",
         "PW004",
-        replace(snapshot(pool()), ending=_ending(quiet_s=0.0)),
-        replace(snapshot(pool()), ending=_ending(quiet_s=0.0, exception="KeyboardInterrupt")),
-        replace(snapshot(pool()), ending=_ending(quiet_s=0.0, seconds=9.0, exception="KeyboardInterrupt")),
+        snapshot(pool())._replace(ending=_ending(quiet_s=0.0)),
+        snapshot(pool())._replace(ending=_ending(quiet_s=0.0, exception="KeyboardInterrupt")),
+        snapshot(pool())._replace(ending=_ending(quiet_s=0.0, seconds=9.0, exception="KeyboardInterrupt")),
         80,
         ("12.5 s", "of KeyboardInterrupt"),
     ),
@@ -395,11 +395,10 @@ BEATS = [
         "a worker that asyncio.run waits for",
         "PW004",
         snapshot(async_pool()),
-        replace(
-            snapshot(async_pool()),
+        snapshot(async_pool())._replace(
             ending=_ending(kind="tasks", waits_for="task 'shop-worker-0'", waits_for_pool=True, where=None),
         ),
-        replace(snapshot(async_pool()), ending=_ending(kind="tasks", seconds=0.1, quiet_s=0.1)),
+        snapshot(async_pool())._replace(ending=_ending(kind="tasks", seconds=0.1, quiet_s=0.1)),
         10,
         ("asyncio.run", "12.5 s", "task 'shop-worker-0'", "'shop'", "db.py:10"),
     ),
@@ -476,7 +475,7 @@ OF_A_CHILD = {"PW401"}
     ids=lambda beats: f"{beats.code} {beats.name}",
 )
 def test_what_a_parent_did_is_not_told_by_its_child(beats: Beats) -> None:
-    inherited = replace(beats.during, pools=tuple(replace(one, inherited=True) for one in beats.during.pools))
+    inherited = beats.during._replace(pools=tuple(one._replace(inherited=True) for one in beats.during.pools))
     assert found(inherited) == []
 
 
@@ -544,7 +543,7 @@ def test_a_pool_closed_by_atexit_in_a_child_leads_to_the_line_that_opened_it() -
 
 
 def test_a_pool_that_is_held_empty_is_exhausted_on_any_loop() -> None:
-    held = replace(_exhausted(), crossed_loops=_on_other_loop(ended=False))
+    held = _exhausted()._replace(crossed_loops=_on_other_loop(ended=False))
     assert sorted(finding.rule.code for finding in found(snapshot(held))) == ["PW201", "PW402"]
 
 
@@ -644,7 +643,7 @@ def test_a_fingerprint_survives_a_deployment() -> None:
     assert fingerprint_of(stack(10, "/releases/7/shop/db.py", folder="/releases/7/shop")) == first, "a folder"
     assert fingerprint_of(stack(10), id=7, name="other", pid=9, target=Target()) == first, "another process"
     library = stack(10)
-    deeper = Stack((library.frames[0], replace(library.frames[1], line=8), *library.frames[1:]), library.origin)
+    deeper = Stack((library.frames[0], library.frames[1]._replace(line=8), *library.frames[1:]), library.origin)
     assert fingerprint_of(deeper) == first, "a library's frames"
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import signal as signals
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from poolwitness.boot import is_on
 
@@ -20,8 +19,7 @@ _STDERR: tuple[str, ...] = ("stderr",)
 _NOTHING: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(NamedTuple):
     """One value a variable, already checked; ``problems`` has one sentence for each value that was not usable."""
 
     enabled: bool = False

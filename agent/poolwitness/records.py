@@ -5,12 +5,10 @@ Times named ``…_at`` are seconds since the epoch, ``…_mono`` seconds of the 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One frame of a stack: where it is and whose code it is."""
 
     file: str
@@ -24,8 +22,7 @@ class Frame:
         return f"{self.file}:{self.line}"
 
 
-@dataclass(frozen=True, slots=True)
-class Stack:
+class Stack(NamedTuple):
     """A named stack, innermost frame first, and its origin: the application's line."""
 
     frames: tuple[Frame, ...]
@@ -37,8 +34,7 @@ class Stack:
         return tuple(frame for frame in self.frames if frame.kind == "application")
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """Where a pool connects to: never a password, never a whole conninfo."""
 
     host: str | None = None
@@ -52,8 +48,7 @@ class Target:
         return self.host is not None or self.dbname is not None
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerRecord:
+class WorkerRecord(NamedTuple):
     """One thread or task that a pool runs on: its workers and its scheduler.
 
     ``task`` is what the worker is at, for ``busy_s`` seconds now; empty where it waits for work.
@@ -76,17 +71,15 @@ class WorkerRecord:
     busy_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class UseAfterClose:
+class UseAfterClose(NamedTuple):
     """PoolClosed, raised to the application."""
 
     used: Stack
-    count: int
+    count: int  # type: ignore[assignment]  # nobody calls the method of tuples
     while_waiting: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Crossing:
+class Crossing(NamedTuple):
     """A pool used in another process, or on another event loop, than the one it was opened in.
 
     ``use`` is how: ``used``, ``waited for``, ``closed``, ``given a connection back``, ``checked`` or ``drained``;
@@ -96,15 +89,14 @@ class Crossing:
 
     used: Stack
     use: str
-    count: int
+    count: int  # type: ignore[assignment]  # nobody calls the method of tuples
     under: str = ""
     opened_on: str = ""
     used_on: str = ""
     ended: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CheckoutRecord:
+class CheckoutRecord(NamedTuple):
     """One connection between getconn and putconn.
 
     ``status`` is ``idle``, ``active``, ``idle in transaction``, ``in failed transaction`` or ``closed``; ``idle_s``
@@ -126,8 +118,7 @@ class CheckoutRecord:
     lost_from_open: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Incident:
+class Incident(NamedTuple):
     """Something that happened to a checkout and is over: kept once for each pair of lines, with its count."""
 
     kind: str
@@ -135,23 +126,21 @@ class Incident:
     at: Stack
     holder: str
     held_s: float
-    count: int
+    count: int  # type: ignore[assignment]  # nobody calls the method of tuples
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectError:
+class ConnectError(NamedTuple):
     """An error of connecting that the pool retries in silence."""
 
     error_type: str
     sqlstate: str
     text: str
-    count: int
+    count: int  # type: ignore[assignment]  # nobody calls the method of tuples
     first_at: float
     last_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectRecord:
+class ConnectRecord(NamedTuple):
     """A pool's attempts to connect: seconds are averages over those that succeeded."""
 
     attempts: int = 0
@@ -164,8 +153,7 @@ class ConnectRecord:
     errors: tuple[ConnectError, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Exhaustion:
+class Exhaustion(NamedTuple):
     """An episode of refused requests, a minute of quiet apart from the next."""
 
     episode: int
@@ -173,12 +161,11 @@ class Exhaustion:
     request: Stack
     waited_s: float
     holder: str
-    count: int
+    count: int  # type: ignore[assignment]  # nobody calls the method of tuples
     timeout_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class PoolRecord:
+class PoolRecord(NamedTuple):
     """One pool: who made it, with what, and how far its life has come.
 
     ``state`` is ``new``, ``open``, ``closing``, ``closed`` or, once garbage-collected while open, ``dropped``.
@@ -212,7 +199,7 @@ class PoolRecord:
     has_check: bool = False
     has_reset: bool = False
     workers: tuple[WorkerRecord, ...] = ()
-    stats: dict[str, int] = field(default_factory=dict)
+    stats: dict[str, int] = {}  # noqa: RUF012 - nobody changes it
     use_after_close: UseAfterClose | None = None
     checkouts: tuple[CheckoutRecord, ...] = ()
     lost: tuple[CheckoutRecord, ...] = ()
@@ -236,8 +223,7 @@ class PoolRecord:
         return self.cls.rpartition(".")[2]
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessRecord:
+class ProcessRecord(NamedTuple):
     """The process that is watched."""
 
     pid: int
@@ -247,8 +233,7 @@ class ProcessRecord:
     argv0: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(NamedTuple):
     """The main thread is past its last line and waits, and what for.
 
     ``kind`` is ``threads`` (Python waits for those that are no daemons), ``tasks`` (asyncio.run has cancelled them) or
@@ -262,13 +247,12 @@ class Ending:
     waits_for: str
     waits_for_pool: bool = False
     where: Stack | None = None
-    count: int = 1
+    count: int = 1  # type: ignore[assignment]  # nobody calls the method of tuples
     pool_id: int = 0
     exception: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """An immutable copy of the ledger at one moment: ``event``, ``sweep`` or ``verdict``.
 
     ``killed`` says that the process is about to die of a signal, ``finalizers`` whether any will run at its end.
@@ -288,4 +272,13 @@ class Snapshot:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts, lists and scalars, for JSON."""
-        return asdict(self)
+        plain: dict[str, Any] = _plain(self)
+        return plain
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "_asdict"):
+        return {name: _plain(each) for name, each in value._asdict().items()}
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    return dict(value) if isinstance(value, dict) else value

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import lru_cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -26,7 +25,7 @@ def dump(record: Any, number_of: Callable[[Stack], int]) -> bytes:
     """A record as JSON.
 
     Args:
-        record: a frozen dataclass of fields that are records, stacks, tuples, dicts or plain values.
+        record: a named tuple of fields that are records, stacks, tuples, dicts or plain values.
         number_of: gives the number of a stack.
     """
     return json.dumps(_plain(record, number_of), separators=(",", ":")).encode("ascii")
@@ -56,11 +55,12 @@ def load(kind: type[T], data: bytes, stack_of: Callable[[int], Stack]) -> T:
 def _plain(value: Any, number_of: Callable[[Stack], int]) -> Any:
     if isinstance(value, Stack):
         return number_of(value)
-    if is_dataclass(value):
+    if hasattr(value, "_asdict"):
+        defaults = value._field_defaults
         return {
-            field.name: _plain(getattr(value, field.name), number_of)
-            for field in fields(value)
-            if getattr(value, field.name) != _default(field)
+            name: _plain(item, number_of)
+            for name, item in value._asdict().items()
+            if name not in defaults or item != defaults[name]
         }
     if isinstance(value, (tuple, list)):
         return [_plain(item, number_of) for item in value]
@@ -75,12 +75,6 @@ def _plain(value: Any, number_of: Callable[[Stack], int]) -> Any:
     return value
 
 
-def _default(field: Field[Any]) -> Any:
-    if field.default is not MISSING:
-        return field.default
-    return field.default_factory() if field.default_factory is not MISSING else MISSING
-
-
 def _value(kind: Any, plain: Any, stack_of: Callable[[int], Stack]) -> Any:
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
@@ -88,7 +82,7 @@ def _value(kind: Any, plain: Any, stack_of: Callable[[int], Stack]) -> Any:
         return None if plain is None and len(wanted) < len(arguments) else _value(wanted[0], plain, stack_of)
     if kind is Stack:
         return stack_of(_value(int, plain, stack_of))
-    if is_dataclass(kind):
+    if hasattr(kind, "_asdict"):
         return _record(kind, plain, stack_of)
     if origin is tuple and isinstance(plain, list):
         if arguments[-1] is Ellipsis:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
 
 from poolwitness.blackbox import documents, layout
 from poolwitness.blackbox.remains import PoolDocument
@@ -71,10 +70,10 @@ class Pools:
 
     def _write(self, writer: Writer, generation: int, pool: PoolRecord, refused_mono: float) -> None:
         (self.failing.add if pool.connects.failing else self.failing.discard)(pool.id)
-        lean = replace(pool, checkouts=(), lost=(), kept_by="", workers=tuple(map(_lean, pool.workers)))
+        lean = pool._replace(checkouts=(), lost=(), kept_by="", workers=tuple(map(_lean, pool.workers)))
         data = documents.dump(PoolDocument(lean, refused_mono), writer.stack)
         if len(data) > layout.LONGEST:
-            lean = replace(lean, incidents=(), adapters=())
+            lean = lean._replace(incidents=(), adapters=())
             data = documents.dump(PoolDocument(lean, refused_mono), writer.stack)
         room = writer.has(pool.id) or writer.subjects <= MOST_POOLS or self._make_room(writer)
         while not (room and writer.write(pool.id, generation, data)):

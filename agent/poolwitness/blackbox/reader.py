@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from dataclasses import replace
 
 from poolwitness.blackbox import documents, layout
 from poolwitness.blackbox.archive import LATEST_MONO, Archive
@@ -101,7 +100,7 @@ def remains_of(archive: Archive, path: str) -> Remains:
             taken_at=last_seen_at,
             taken_mono=now_mono,
             moment=MOMENT,
-            process=replace(process.process, pid=archive.identity.pid),
+            process=process.process._replace(pid=archive.identity.pid),
             pools=tuple(
                 _pool(document, by_pool[subject], now_mono, archive.identity.pid) for subject, document in pools.items()
             ),
@@ -135,11 +134,10 @@ def _pool(document: PoolDocument, holders: list[_Holder], now_mono: float, pid: 
     pool = document.pool
     connects = pool.connects
     if not connects.failing:
-        connects = replace(connects, errors=())  # it connects again
+        connects = connects._replace(errors=())  # it connects again
     checkouts = [holder.checkout(now_mono) for holder in holders if holder.state not in _WAITING]
     waiting = sum(1 for holder in holders if holder.state in _WAITING)
-    return replace(
-        pool,
+    return pool._replace(
         inherited=pool.inherited or pool.pid != pid,
         checkouts=tuple(checkout for checkout in checkouts if not checkout.lost),
         lost=tuple(checkout for checkout in checkouts if checkout.lost),

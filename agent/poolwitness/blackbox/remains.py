@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from poolwitness import __version__
 from poolwitness.blackbox.identity import Identity
@@ -14,8 +14,7 @@ from poolwitness.records import PoolRecord, ProcessRecord, Snapshot, Stack
 MOMENT = "postmortem"
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessDocument:
+class ProcessDocument(NamedTuple):
     """What is known of a process from the start: itself, and the settings that rules go by."""
 
     process: ProcessRecord
@@ -37,16 +36,14 @@ class ProcessDocument:
         return cls(process, __version__, config.held_s, config.ignore)
 
 
-@dataclass(frozen=True, slots=True)
-class PoolDocument:
+class PoolDocument(NamedTuple):
     """A pool without its connections, and when a request was last refused (monotonic; 0 for never)."""
 
     pool: PoolRecord
     refused_mono: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingRequest:
+class WaitingRequest(NamedTuple):
     """A request that was waiting for a connection."""
 
     pool_id: int
@@ -56,8 +53,7 @@ class WaitingRequest:
     in_task: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Remains:
+class Remains(NamedTuple):
     """One file, read.
 
     ``last_seen_at`` is the latest moment at which the process is known to have been alive, in seconds since the

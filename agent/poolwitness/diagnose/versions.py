@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from poolwitness.diagnose.findings import RULES, Finding, named, place
 from poolwitness.diagnose.lifecycle import own
@@ -14,8 +14,7 @@ Version = tuple[int, ...]
 LONG_LIVED_S = 3600.0
 
 
-@dataclass(frozen=True, slots=True)
-class KnownDefect:
+class KnownDefect(NamedTuple):
     """A fault of a range of releases: from ``first`` up to, not including, ``fixed``."""
 
     key: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 
 from poolwitness.diagnose.findings import Finding
 from poolwitness.diagnose.lifecycle import exit_delayed
@@ -53,7 +52,7 @@ class LateExit:
         key = (pool.made, pool.cls, pool.target, pool.made_in, pool.min_size, pool.max_size, pool.num_workers)
         shapes = self._shapes.get(key)
         if shapes is None:
-            shapes = self._shapes[key] = self._both(replace(pool, name=_NAME, id=_ID))
+            shapes = self._shapes[key] = self._both(pool._replace(name=_NAME, id=_ID))
         own = ((_NAME_GAP, pool.name.encode()), (_ID_GAP, str(pool.id).encode()))
         return late.notice(*shapes, self.totals, self.pipeline.seq, own)
 

@@ -6,8 +6,7 @@ A profile renames fields, adds what its backend demands beside, and can be taken
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from poolwitness.report.redact import LARGEST_EXACT
 
@@ -22,8 +21,7 @@ _DURATIONS = {
 }
 
 
-@dataclass(frozen=True)
-class Profile:
+class Profile(NamedTuple):
     """One backend.
 
     Attributes:
