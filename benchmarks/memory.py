@@ -21,6 +21,7 @@ def measure(environments: Environments, conninfo: str) -> list[Row]:
     """
     pool = _difference(environments, conninfo, "pool")
     checkout = {level: _difference(environments, conninfo, "checkout", level) for level in ("watch", "trace")}
+    again = _difference(environments, conninfo, "again")
     closed = _difference(environments, conninfo, "closed")
     dropped = _difference(environments, conninfo, "dropped")
     return [
@@ -31,6 +32,7 @@ def measure(environments: Environments, conninfo: str) -> list[Row]:
             f"{checkout['watch'][0]:.0f} B (`trace`: {checkout['trace'][0]:.0f} B)",
             checkout["watch"][0] <= CHECKOUT_LIMIT_B,
         ),
+        Row("memory, a live checkout in a thread that has had one before", "", f"{again[0]:.0f} B", None),
         Row(
             "memory, 5,000 pools opened and closed",
             "nothing that grows",

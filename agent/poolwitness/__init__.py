@@ -3,8 +3,6 @@
 Importing this package loads nothing but itself; each public name fetches what it needs when it is used.
 """
 
-from __future__ import annotations
-
 TYPE_CHECKING = False  # typing would be an import more in every interpreter that is on
 if TYPE_CHECKING:
     from poolwitness.diagnose.findings import Finding
@@ -39,7 +37,7 @@ def deactivate() -> None:
     boot_deactivate()
 
 
-def snapshot() -> Snapshot:
+def snapshot() -> "Snapshot":
     """What is known now, as an immutable record.
 
     Raises:
@@ -50,7 +48,7 @@ def snapshot() -> Snapshot:
     return current().snapshot()
 
 
-def findings() -> list[Finding]:
+def findings() -> "list[Finding]":
     """What the rules say of the present moment; nothing is reported or remembered by asking.
 
     Raises:

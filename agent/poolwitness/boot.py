@@ -3,7 +3,7 @@
 Whatever the way in (.pth, sitecustomize, activate()), the second boot of a process does nothing.
 """
 
-from __future__ import annotations
+# No annotations from __future__ here: that is a module to import, in every interpreter that is on.
 
 import atexit
 import os
@@ -47,7 +47,7 @@ def boot(how: str) -> None:
         _complain(f"the agent could not start ({type(error).__name__}); the program runs on without it")
 
 
-def activate(settings: Mapping[str, str]) -> None:
+def activate(settings: "Mapping[str, str]") -> None:
     """The way in from code: see `poolwitness.activate`."""
     try:
         if "activate" in booted_by:
@@ -68,7 +68,7 @@ def deactivate() -> None:
     sigterm = sys.modules.get("poolwitness.observe.sigterm")
     if sigterm is not None:
         sigterm.release()
-    imports = sys.modules.get("poolwitness.observe.imports")
+    imports = sys.modules.get("poolwitness.imports")
     if imports is not None:
         imports.forget()
     agent = sys.modules.get("poolwitness.agent")
@@ -76,7 +76,7 @@ def deactivate() -> None:
         agent.stop()
 
 
-def _arm(settings: Mapping[str, str], how: str) -> None:
+def _arm(settings: "Mapping[str, str]", how: str) -> None:
     # Registered first, so that it runs last, after the program's own clean-up.
     atexit.register(_at_exit)
     environ = dict(os.environ)
@@ -96,7 +96,7 @@ def _arm(settings: Mapping[str, str], how: str) -> None:
     if "psycopg_pool" in sys.modules and hasattr(sys.modules["psycopg_pool"], "AsyncConnectionPool"):
         start()
     else:
-        from poolwitness.observe import imports
+        from poolwitness import imports
 
         imports.when_imported("psycopg_pool", start)
 

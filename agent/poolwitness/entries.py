@@ -105,9 +105,9 @@ class Slot:
         "taken_mono",
     )
 
-    def __init__(self, conn: Any, entry: PoolEntry, number: int) -> None:
+    def __init__(self, object_id: int, entry: PoolEntry, number: int) -> None:
         self.id = number
-        self.object_id = id(conn)
+        self.object_id = object_id
         self.ref: Any = None
         self.entry = entry
         self.raw: RawStack | None = None

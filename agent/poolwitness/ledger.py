@@ -74,11 +74,12 @@ class Ledger:
         if len(self.slots) >= MAX_SLOTS:
             self.dropped_records += 1
             raise MemoryError("the ledger is full")
-        slot = Slot(conn, entry, next(self._slot_ids))
+        key = id(conn)
+        slot = Slot(key, entry, next(self._slot_ids))
         ref = SlotRef(conn, self._gone_slots_append)
         ref.slot = slot
         slot.ref = ref
-        self.slots[id(conn)] = entry.slots[id(conn)] = slot
+        self.slots[key] = entry.slots[key] = slot
         return slot
 
     def find(self, pool: Any) -> PoolEntry | None:

@@ -1,6 +1,7 @@
 """Counts the bytes that Python has allocated: one turn prints them for one thing.
 
-Arguments: a conninfo. Orders: ``pool`` prints bytes a live pool, ``checkout`` bytes a live checkout,
+Arguments: a conninfo. Orders: ``pool`` prints bytes a live pool, ``checkout`` bytes a live checkout, ``again`` bytes
+a live checkout in a thread that has had a connection before,
 ``closed`` bytes that stay a pool closed, ``dropped`` bytes that stay a pool dropped open, ``rss`` the
 process's kilobytes.
 """
@@ -75,6 +76,40 @@ def live_checkouts() -> float:
     return (after - before) / LIVE_CHECKOUTS
 
 
+def live_checkouts_again() -> float:
+    """Take connections in threads that have had one before, as those of a server have."""
+    pool = ConnectionPool(sys.argv[1], min_size=LIVE_CHECKOUTS, open=True)
+    kept.append(pool)
+    pool.wait(60)
+    all_have, none_has = threading.Barrier(LIVE_CHECKOUTS + 1), threading.Barrier(LIVE_CHECKOUTS + 1)
+    go, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        conn = pool.getconn()
+        all_have.wait()
+        pool.putconn(conn)
+        none_has.wait()
+        go.wait()
+        conn = pool.getconn()
+        all_have.wait()
+        release.wait()
+        pool.putconn(conn)
+
+    threads = [threading.Thread(target=hold) for _ in range(LIVE_CHECKOUTS)]
+    for thread in threads:
+        thread.start()
+    all_have.wait()
+    none_has.wait()
+    before = traced()
+    go.set()
+    all_have.wait()
+    after = traced()
+    release.set()
+    for thread in threads:
+        thread.join()
+    return (after - before) / LIVE_CHECKOUTS
+
+
 def closed_pools() -> float:
     """Open and close pools; the first ones fill what is bounded."""
     before = 0
@@ -108,6 +143,7 @@ def main() -> None:
     orders: dict[str, Callable[[], float]] = {
         "pool": live_pools,
         "checkout": live_checkouts,
+        "again": live_checkouts_again,
         "closed": closed_pools,
         "dropped": dropped_pools,
         "rss": rss,

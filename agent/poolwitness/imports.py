@@ -4,7 +4,7 @@ A finder asks the finders behind it and shadows ``exec_module`` on the loader in
 so that whatever goes wrong here the program's own import goes on.
 """
 
-from __future__ import annotations
+# No annotations from __future__ here: that is a module to import, in every interpreter that is on.
 
 import sys
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-_finders: list[PostImportFinder] = []
+_finders: "list[PostImportFinder]" = []
 
 
 class PostImportFinder:
     """A meta path finder that finds nothing itself and wraps the loader of one module."""
 
-    def __init__(self, name: str, callback: Callable[[], None]) -> None:
+    def __init__(self, name: str, callback: "Callable[[], None]") -> None:
         self.name = name
         self.callback = callback
         self.shadowed: list[Any] = []
 
     def find_spec(
-        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
+        self, fullname: str, path: "Sequence[str] | None" = None, target: "ModuleType | None" = None
+    ) -> "ModuleSpec | None":
         if fullname != self.name:
             return None
         # Those behind alone: one in front that asks all the others, as we would, would ask us again for ever.
@@ -45,13 +45,13 @@ class PostImportFinder:
                 return spec
         return None
 
-    def _shadow(self, spec: ModuleSpec) -> None:
+    def _shadow(self, spec: "ModuleSpec") -> None:
         loader = spec.loader
         if loader is None:
             return
         original = loader.exec_module
 
-        def exec_module(module: ModuleType) -> None:
+        def exec_module(module: "ModuleType") -> None:
             if module.__name__ != self.name:  # a loader of a whole archive, in another thread
                 original(module)
                 return
@@ -80,7 +80,7 @@ class PostImportFinder:
                 pass
 
 
-def when_imported(name: str, callback: Callable[[], None]) -> None:
+def when_imported(name: str, callback: "Callable[[], None]") -> None:
     """Call back once, after the module *name* has run.
 
     Args:
