@@ -19,6 +19,7 @@ from poolwitness.report.kinds import KINDS
 from poolwitness.schema import lnav
 from poolwitness.schema.fields import ENVELOPE
 from tests.commands import cli
+from tests.journald import Journal
 from tests.programs import environment, is_ours, strict
 from tests.schema import samples
 
@@ -26,11 +27,12 @@ pytestmark = pytest.mark.slow
 
 RECIPES = Path(__file__).resolve().parents[1] / "docs" / "ingestion"
 PATIENCE_S = 60.0
-# It writes lines of its own that are as long as they like, JSON or not, to the same file as the agent.
+# It writes lines of its own that are as long as they like, JSON or not, to the same file or stream as the agent.
 SHOP = """
 import json, os, sys
 from psycopg_pool import ConnectionPool
-sys.stderr = open(os.environ["LOG"], "a", buffering=1)
+if "LOG" in os.environ:
+    sys.stderr = open(os.environ["LOG"], "a", buffering=1)
 for number in range(50):
     print("plain line", number, file=sys.stderr)
     print(json.dumps({"logger": "shop", "message": "ÄÖÜ " + "x" * (number * 100)}), file=sys.stderr)
@@ -83,6 +85,14 @@ def write(log: Path, processes: int) -> tuple[list[bytes], list[bytes]]:
     return ours, [line for line in lines if line not in set(ours)]
 
 
+# Several processes of one service: what they print, with the numbers of the processes.
+SERVICE = """
+import subprocess, sys
+started = [subprocess.Popen([sys.executable, "-c", sys.argv[1]]) for _ in range(4)]
+sys.exit(max(process.wait() for process in started))
+"""
+
+
 def eventually(check: Callable[[], bool]) -> bool:
     """Poll until it holds."""
     deadline_mono = time.monotonic() + PATIENCE_S
@@ -124,6 +134,38 @@ def test_a_syslog_daemon_hands_on_every_line_whole(daemon: str, tmp_path: Path) 
     assert sorted(rest.read_bytes().splitlines(keepends=True)) == sorted(others)
     for line in theirs.read_bytes().splitlines(keepends=True):
         strict(line)
+
+
+def test_journald_hands_on_every_line_whole(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal")
+    command = [sys.executable, "-c", SERVICE, SHOP]
+    with journal.of(*command, env=environment(POOLWITNESS="1"), stdin=subprocess.DEVNULL) as service:
+        assert service.wait(PATIENCE_S) == 0
+    with journal.reading("-o", "cat") as printed:
+        lines = list(printed)
+    ours = [strict(line) for line in lines if is_ours(line)]
+    others = [line for line in lines if not is_ours(line)]
+    by_run: dict[str, list[int]] = {}
+    for event in ours:
+        by_run.setdefault(event["poolwitness.run_id"], []).append(event["poolwitness.seq"])
+    assert len(by_run) == 4
+    for numbers in by_run.values():
+        assert len(numbers) >= 30
+        assert numbers == [*range(1, len(numbers) + 1)], "all of them, and in their order"
+    plain = [b"plain line %d\n" % number for number in range(50)] * 4
+    assert sorted(line for line in others if line.startswith(b"plain")) == sorted(plain)
+    said = [json.loads(line)["message"] for line in others if line.startswith(b"{")]
+    assert sorted(said) == sorted(["ÄÖÜ " + "x" * (number * 100) for number in range(50)] * 4)
+    assert len(others) == 2 * 50 * 4
+
+    with journal.reading("-o", "json", "--all") as printed:
+        whole = [json.loads(line)["MESSAGE"] for line in printed]
+    assert [message.encode() + b"\n" for message in whole] == lines
+    # The recipe warns of this.
+    assert any(len(line) > 4089 for line in lines)
+    with journal.reading("-o", "json") as printed:
+        cut = [json.loads(line)["MESSAGE"] for line in printed]
+    assert [message is None for message in cut] == [len(b"MESSAGE=" + line) - 1 > 4096 for line in lines]
 
 
 def lnav_runs(folder: Path, *arguments: str) -> str:
