@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests import every_line
 from tests.postgres import embedded_postgres
 from tests.scenario_harness.book import RunBook
 from tests.scenario_harness.collection import Scenario
@@ -32,6 +33,13 @@ def dsn() -> Iterator[str]:
             f"no PostgreSQL to test against, {missing.name} is not installed:"
             " set POOLWITNESS_TEST_DSN to the URI of a scratch database"
         )
+
+
+@pytest.fixture(autouse=True)
+def every_line_is_read(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test fails where the agent prints a line that is not as the contract says."""
+    with every_line.read(broken=getattr(request.module, "BREAKS_THE_AGENT", False)):
+        yield
 
 
 @pytest.fixture(scope="session")

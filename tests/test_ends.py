@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from tests.commands import cli
 from tests.ends.cells import PROGRAMS, SERVERS, Cell
 from tests.ends.lives import live
 from tests.ends.table import PAGE, page
+from tests.programs import strict
 
 needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="these are ends of POSIX processes")
 
@@ -61,7 +61,7 @@ def prove(cell: Cell, dsn: str, folder: Path) -> None:
 def assert_in_black_box(boxes: Path, pid: int) -> None:
     """What could not be told is told by ``poolwitness postmortem``."""
     done = cli("postmortem", "--keep", "--format", "json", str(boxes))
-    events = [json.loads(line) for line in done.stdout.splitlines()]
+    events = [strict(line) for line in done.stdout.encode().splitlines(keepends=True)]
     left = [event for event in events if event["process.pid"] == pid and event["event"] == "poolwitness.pool.state"]
     assert [event["poolwitness.pool.state"] for event in left] == ["open"], done.stdout + done.stderr
 

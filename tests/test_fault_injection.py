@@ -11,6 +11,7 @@ from tests.fault.runner import VARIANTS, Injected, Zygotes
 from tests.programs import same
 
 pytestmark = pytest.mark.slow
+BREAKS_THE_AGENT = True
 
 ALL = [target(module, name) for module, name, *_ in functions()]
 # These are the boundary itself: what they call may raise, and nothing is left to catch what they raise.

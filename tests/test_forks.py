@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import textwrap
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.programs import environment, run
+from tests.programs import environment, run, strict
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 
@@ -40,8 +39,7 @@ FORKING = """
 def told(folder: Path) -> dict[str, list[dict[str, Any]]]:
     """The events in each file of a folder, by its name."""
     return {
-        path.name: [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        for path in folder.iterdir()
+        path.name: [strict(line) for line in path.read_bytes().splitlines(keepends=True)] for path in folder.iterdir()
     }
 
 

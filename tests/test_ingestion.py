@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,24 +17,28 @@ from typing import Any
 import pytest
 
 from poolwitness.report.kinds import KINDS
+from poolwitness.report.outputs import json_renderer
 from poolwitness.schema import lnav
 from poolwitness.schema.fields import ENVELOPE
+from tests import dockerd
 from tests.commands import cli
+from tests.journald import Journal
 from tests.programs import environment, is_ours, strict
 from tests.schema import samples
 
-pytestmark = pytest.mark.slow
+slow = pytest.mark.slow
 
 RECIPES = Path(__file__).resolve().parents[1] / "docs" / "ingestion"
 PATIENCE_S = 60.0
-# It writes lines of its own that are as long as they like, JSON or not, to the same file as the agent.
+# It writes lines of its own that are as long as they like, JSON or not, to the same file or stream as the agent.
 SHOP = """
 import json, os, sys
 from psycopg_pool import ConnectionPool
-sys.stderr = open(os.environ["LOG"], "a", buffering=1)
+if "LOG" in os.environ:
+    sys.stderr = open(os.environ["LOG"], "a", buffering=1)
 for number in range(50):
     print("plain line", number, file=sys.stderr)
-    print(json.dumps({"logger": "shop", "message": "ÄÖÜ " + "x" * (number * 100)}), file=sys.stderr)
+    print(json.dumps({"logger": "shop", "message": "ÄÖÜ " + "x" * (number * int(os.environ.get("STEP", "100")))}), file=sys.stderr)
     name = ["shop", "\\ud800 \\x00 \\n ä", "x" * 3000][number % 3]
     with ConnectionPool("host=127.0.0.1 port=1", min_size=0, max_size=1, num_workers=1, name=name, open=False):
         pass
@@ -83,6 +88,14 @@ def write(log: Path, processes: int) -> tuple[list[bytes], list[bytes]]:
     return ours, [line for line in lines if line not in set(ours)]
 
 
+# Several processes of one service: what they print, with the numbers of the processes.
+SERVICE = """
+import subprocess, sys
+started = [subprocess.Popen([sys.executable, "-c", sys.argv[1]]) for _ in range(4)]
+sys.exit(max(process.wait() for process in started))
+"""
+
+
 def eventually(check: Callable[[], bool]) -> bool:
     """Poll until it holds."""
     deadline_mono = time.monotonic() + PATIENCE_S
@@ -93,6 +106,7 @@ def eventually(check: Callable[[], bool]) -> bool:
     return True
 
 
+@slow
 @pytest.mark.parametrize("daemon", ["rsyslogd", "syslog-ng"])
 def test_a_syslog_daemon_hands_on_every_line_whole(daemon: str, tmp_path: Path) -> None:
     binary = tool(daemon)
@@ -126,6 +140,66 @@ def test_a_syslog_daemon_hands_on_every_line_whole(daemon: str, tmp_path: Path) 
         strict(line)
 
 
+def all_there(lines: list[bytes], step: int = 100) -> None:
+    """What the service has printed is there, the agent's lines and its own, each whole and in its process's order.
+
+    Args:
+        lines: as they were read back.
+        step: by how much each of its own lines is longer than the one before.
+    """
+    ours = [strict(line) for line in lines if is_ours(line)]
+    others = [line for line in lines if not is_ours(line)]
+    by_run: dict[str, list[dict[str, Any]]] = {}
+    for event in ours:
+        by_run.setdefault(event["poolwitness.run_id"], []).append(event)
+    assert len(by_run) == 4
+    for events in by_run.values():
+        assert len(events) >= 30
+        numbers = [event["poolwitness.seq"] for event in events]
+        assert numbers == sorted(set(numbers)), "in their order"
+        # Where the daemon does not keep up the agent loses lines, and says how many.
+        assert events[-1]["event"] == "poolwitness.verdict"
+        assert numbers[-1] - len(numbers) == events[-1]["poolwitness.lines_lost"]
+    plain = [b"plain line %d\n" % number for number in range(50)] * 4
+    assert sorted(line for line in others if line.startswith(b"plain")) == sorted(plain)
+    said = [json.loads(line)["message"] for line in others if line.startswith(b"{")]
+    assert sorted(said) == sorted(["ÄÖÜ " + "x" * (number * step) for number in range(50)] * 4)
+    assert len(others) == 2 * 50 * 4
+
+
+@slow
+def test_journald_hands_on_every_line_whole(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal")
+    command = [sys.executable, "-c", SERVICE, SHOP]
+    with journal.of(*command, env=environment(POOLWITNESS="1"), stdin=subprocess.DEVNULL) as service:
+        assert service.wait(PATIENCE_S) == 0
+    with journal.reading("-o", "cat") as printed:
+        lines = list(printed)
+    all_there(lines)
+
+    with journal.reading("-o", "json", "--all") as printed:
+        whole = [json.loads(line)["MESSAGE"] for line in printed]
+    assert [message.encode() + b"\n" for message in whole] == lines
+    # The recipe warns of this.
+    assert any(len(line) > 4089 for line in lines)
+    with journal.reading("-o", "json") as printed:
+        cut = [json.loads(line)["MESSAGE"] for line in printed]
+    assert [message is None for message in cut] == [len(b"MESSAGE=" + line) - 1 > 4096 for line in lines]
+
+
+@slow
+def test_docker_hands_on_every_line_whole(tmp_path: Path) -> None:
+    with dockerd.running(tmp_path) as docker:
+        # Longer ones of the application's own mix on a pipe that is full.
+        shop = {"STEP": "75", "POOLWITNESS": "1", "PYTHONIOENCODING": "utf-8"}
+        records = docker.run(sys.executable, "-c", SERVICE, SHOP, **shop)
+        long = docker.run(sys.executable, "-c", "import os; os.write(2, b'x' * 20000 + b'\\n')")
+    assert {record["stream"] for record in records} == {"stderr"}
+    all_there([record["log"].encode() for record in records], step=75)
+    # The recipe says so of lines past 16 KiB.
+    assert [len(record["log"]) for record in long] == [1 << 14, 20_001 - (1 << 14)]
+
+
 def lnav_runs(folder: Path, *arguments: str) -> str:
     """What lnav prints, with the format file where it looks for it."""
     formats = folder / ".config" / "lnav" / "formats" / "installed"
@@ -140,10 +214,12 @@ def lnav_runs(folder: Path, *arguments: str) -> str:
     return ran.stdout
 
 
+@slow
 def test_lnav_takes_the_format(tmp_path: Path) -> None:
     assert lnav_runs(tmp_path, "-C") == ""
 
 
+@slow
 def test_lnav_knows_every_field_and_its_type(tmp_path: Path) -> None:
     log = tmp_path / "lines.jsonl"
     log.write_text("".join(json.dumps(event) + "\n" for event in samples.SAMPLES.values()), encoding="utf-8")
@@ -157,6 +233,7 @@ def test_lnav_knows_every_field_and_its_type(tmp_path: Path) -> None:
     assert types == {name: expected[KINDS[name]] for name in names}
 
 
+@slow
 def test_lnav_shows_a_persons_line(tmp_path: Path) -> None:
     log = tmp_path / "lines.jsonl"
     log.write_text(json.dumps(samples.SAMPLES["poolwitness.finding"]) + "\n", encoding="utf-8")
@@ -177,3 +254,36 @@ def test_every_recipe_says_whether_it_was_run() -> None:
     for path in RECIPES.iterdir():
         text = path.read_text(encoding="utf-8")
         assert ("Run: by " in text) != ("Not run: " in text) or path.name == "README.md", path.name
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in RECIPES.iterdir() if path.suffix in (".yaml", ".yml", ".json")],
+    ids=lambda path: path.name,
+)
+def test_a_configuration_can_be_parsed(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".json":
+        assert json.loads(text)["logs"]
+    else:
+        assert isinstance(pytest.importorskip("yaml").safe_load(text), dict)
+
+
+def test_the_collectors_take_the_agents_lines_alone() -> None:
+    """Each looks for what the lines of its profile have, and the application's have not."""
+    marks = {
+        "fluent-bit.yaml": ("default", re.compile(r".logger.:.poolwitness.")),
+        "gcp-ops-agent.yaml": ("gcp", re.compile(r'"logger":"poolwitness"')),
+        "datadog-conf.yaml": ("datadog", re.compile(r'"logger\.name":"poolwitness"')),
+        "otel-collector.yaml": ("otel", re.compile(r'"otel.scope.name":"poolwitness"')),
+        "vector.yaml": ("default", re.compile(r'"logger":"poolwitness"')),
+        "loki-alloy.alloy": ("default", re.compile(r'"logger":"poolwitness"')),
+        "cloudwatch-agent.json": ("default", re.compile(r'"logger":"poolwitness"')),
+    }
+    for name, (profile, mark) in marks.items():
+        recipe = (RECIPES / name).read_text(encoding="utf-8")
+        assert f"POOLWITNESS_PROFILE={profile}" in recipe, name
+        assert mark.pattern in recipe.replace('\\"', '"'), name
+        for event in samples.SAMPLES.values():
+            assert mark.search(json_renderer(profile)(event).decode()), name
+        assert not mark.search('{"logger": "shop", "message": "poolwitness is on"}')

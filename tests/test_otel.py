@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +15,7 @@ import pytest
 from opentelemetry.semconv._incubating.metrics import db_metrics
 
 from poolwitness.report import otel_metrics
-from tests.programs import environment, run, same
+from tests.programs import PATIENCE_S, environment, run, same
 from tests.schema.validation import validate
 
 PROGRAM = """
@@ -56,9 +61,9 @@ SDK = """
     def as_line(something):
         return something.to_json(indent=None) + "\\n"
 
-    def set_up():
+    def set_up(kind=LoggerProvider):
         exporter = getattr(logs, "ConsoleLogRecordExporter", None) or logs.ConsoleLogExporter
-        provider = LoggerProvider()
+        provider = kind()
         provider.add_log_record_processor(
             logs.BatchLogRecordProcessor(exporter(out=open("{folder}/logs", "w"), formatter=as_line))
         )
@@ -196,6 +201,174 @@ def _keep(theirs: Any, kind: str) -> Any:
         theirs.made[name] = (kind, unit, description)
 
     return make
+
+
+ENDS = """
+    import atexit, os, sys
+    {sdk}
+    from psycopg_pool import ConnectionPool
+
+    class Telling(LoggerProvider):
+        def shutdown(self):
+            print("the provider is shut down")
+            super().shutdown()
+
+    def closing():
+        print("clean-up")
+        for each in pools:
+            each.close()
+
+    pools = []
+    {first}
+    provider, reader = set_up(Telling)
+    pools.append(ConnectionPool(os.environ["DSN"], min_size=1, num_workers=1, name="shop", open=True))
+    atexit.register(print, "the last to be registered and the first to be called")
+    {then}
+    print("over")
+"""
+
+
+def ending(folder: Path, dsn: str, first: str = "pass", then: str = "pass") -> tuple[list[dict[str, Any]], list[Any]]:
+    """A program that says in which order it ends; the events sent to its provider, and those told on stderr."""
+    sdk = indented(SDK.replace("{folder}", str(folder)))
+    text = ENDS.replace("{sdk}", sdk).replace("{first}", first).replace("{then}", then)
+    quiet = {"DSN": dsn, "PYTHONWARNINGS": "ignore"}  # of forks while the SDK's threads run
+    with_agent = run(text, environment(**quiet, **ON))
+    sent = [as_event(record) for record in records(folder)]
+    without = run(text, environment(**quiet))
+    assert b"the provider is shut down" in without.stdout
+    same(with_agent, without)
+    numbers: dict[str, list[int]] = {}
+    for event in [*sent, *with_agent.events]:
+        numbers.setdefault(event["poolwitness.run_id"], []).append(event["poolwitness.seq"])
+    for of_run in numbers.values():
+        assert sorted(of_run) == [*range(1, len(of_run) + 1)], "each is told once, here or there"
+    return sent, with_agent.events
+
+
+def rules_and_verdict(events: list[dict[str, Any]]) -> tuple[list[str], list[str]]:
+    """What was found."""
+    rules = [event["poolwitness.rule"] for event in events if event["event"] == "poolwitness.finding"]
+    return rules, [event["poolwitness.verdict"] for event in events if event["event"] == "poolwitness.verdict"]
+
+
+def test_the_verdict_is_told_before_the_provider_is_shut_down(tmp_path: Path, dsn: str) -> None:
+    sent, printed = ending(tmp_path, dsn)
+    assert rules_and_verdict(sent) == (["PW001"], ["findings"])
+    assert {event.get("poolwitness.rule") for event in printed} <= {"PW003"}, (
+        "a finalizer comes after the provider's end"
+    )
+
+
+def test_a_clean_up_that_comes_before_is_waited_for(tmp_path: Path, dsn: str) -> None:
+    sent, printed = ending(tmp_path, dsn, then="atexit.register(closing)")
+    assert rules_and_verdict(sent) == ([], ["clean"])
+    assert not printed
+
+
+def test_a_clean_up_that_comes_later_is_waited_for_too(tmp_path: Path, dsn: str) -> None:
+    sent, printed = ending(tmp_path, dsn, first="atexit.register(closing)")
+    assert sent[0]["event"] == "poolwitness.agent.started"
+    assert rules_and_verdict(sent) == ([], [])
+    assert rules_and_verdict(printed) == ([], ["clean"]), "nobody reads the provider any more"
+
+
+def test_a_callback_that_might_close_pools_is_waited_for(tmp_path: Path, dsn: str) -> None:
+    sent, printed = ending(tmp_path, dsn, first="atexit.register(lambda: None)")
+    assert rules_and_verdict(sent) == ([], [])
+    rules, verdicts = rules_and_verdict(printed)
+    assert "PW001" in rules
+    assert verdicts == ["findings"]
+
+
+def test_a_provider_that_is_set_when_all_has_been_told_gets_nothing_twice(tmp_path: Path, dsn: str) -> None:
+    text = program(tmp_path, before="later = set_up", end="provider, reader = later()")
+    with_agent = run(text, environment(DSN=dsn, **ON))
+    same(with_agent, run(text, environment(DSN=dsn)))
+    numbers = [event["poolwitness.seq"] for event in [*map(as_event, records(tmp_path)), *with_agent.events]]
+    assert sorted(numbers) == [*range(1, len(numbers) + 1)]
+    assert with_agent.verdict == "findings"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="it forks")
+@pytest.mark.parametrize(
+    "fork",
+    [
+        "os.waitpid(os.fork() or use_a_pool() or sys.exit(), 0)",
+        "child = multiprocessing.get_context('fork').Process(target=use_a_pool); child.start(); child.join()",
+    ],
+    ids=["os", "multiprocessing"],
+)
+def test_a_forked_child_tells_its_own(fork: str, tmp_path: Path, dsn: str) -> None:
+    functions = (
+        "def use_a_pool():\n        ConnectionPool(os.environ['DSN'], min_size=1, num_workers=1, name='child').close()"
+    )
+    sent, printed = ending(
+        tmp_path, dsn, first=f"import multiprocessing\n    {functions}", then="closing()\n    " + fork
+    )
+    runs = {event["poolwitness.run_id"] for event in [*sent, *printed]}
+    assert len(runs) == 2, "the parent's are not told again by the child"
+    assert sum(event["event"] == "poolwitness.verdict" for event in [*sent, *printed]) == 2
+
+
+def test_the_provider_of_the_environment(tmp_path: Path, dsn: str) -> None:
+    """``opentelemetry-instrument`` makes the providers before the program's first line."""
+    instrument = shutil.which("opentelemetry-instrument", path=os.path.dirname(sys.executable))
+    if instrument is None:
+        pytest.skip("opentelemetry-distro is not installed")
+    path = tmp_path / "program.py"
+    path.write_text(textwrap.dedent(program(tmp_path)), encoding="utf-8")
+    exporters = {
+        "OTEL_LOGS_EXPORTER": "console",
+        "OTEL_METRICS_EXPORTER": "console",
+        "OTEL_TRACES_EXPORTER": "none",
+        "OTEL_METRIC_EXPORT_INTERVAL": "100000000",
+        "OTEL_SERVICE_NAME": "shop",
+    }
+
+    def ran(**more: str) -> tuple[int, str, list[dict[str, Any]]]:
+        ended = subprocess.run(
+            [instrument, sys.executable, str(path)],
+            env=environment(DSN=dsn, **exporters, **more),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+        assert not ended.stderr
+        own, documents = unmixed(ended.stdout)
+        return ended.returncode, own, documents
+
+    status, own, documents = ran(**ON)
+    assert (status, own) == ran()[:2] == (0, "refused\nover\n")
+    told = [document for document in documents if "event_name" in document]
+    assert told[0]["event_name"] == "poolwitness.agent.started"
+    assert told[-1]["event_name"] == "poolwitness.verdict"
+    assert {document["resource"]["attributes"]["service.name"] for document in told} == {"shop"}
+    measured = {
+        metric["name"]
+        for document in documents
+        for each in document.get("resource_metrics", ())
+        for scope in each["scope_metrics"]
+        if scope["scope"]["name"] == "poolwitness"
+        for metric in scope["metrics"]
+    }
+    kinds = ("count", "max", "pending_requests", "timeouts", "wait_time", "use_time", "create_time")
+    assert measured == {f"db.client.connection.{kind}" for kind in kinds}
+
+
+def unmixed(text: str) -> tuple[str, list[dict[str, Any]]]:
+    """What a program printed itself, and the documents of the console's exporters."""
+    own, documents, decoder = "", [], json.JSONDecoder()
+    while text:
+        if text.startswith("{"):
+            document, end = decoder.raw_decode(text)
+            documents.append(document)
+            text = text[end:].removeprefix("\n")
+        else:
+            line, _, text = text.partition("\n")
+            own += line + "\n"
+    return own, documents
 
 
 def test_without_a_provider_it_is_told_on_stderr(tmp_path: Path, dsn: str) -> None:

@@ -9,19 +9,15 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from poolwitness.config import PROFILES as NAMES
-from poolwitness.report.lines import JsonRenderer, render_json
+from poolwitness.report.lines import render_json
 from poolwitness.report.outputs import json_renderer
 from poolwitness.report.profiles import PROFILES, SOURCE_LOCATION, restored
 from poolwitness.schema.events import EVENTS, every_field
-from tests.hostile import values
-from tests.programs import LINE_BYTES, environment, run
+from tests.programs import environment, run
 from tests.schema import samples
 from tests.schema.validation import validate
-from tests.test_schema import hostile, written
 
 Event = dict[str, Any]
 profiles = pytest.mark.parametrize("profile", PROFILES)
@@ -134,27 +130,6 @@ def test_datadog() -> None:
     line = renamed("datadog", samples.SAMPLES["poolwitness.finding"])
     assert (line["status"], line["logger.name"], line["evt.name"]) == ("warning", "poolwitness", "poolwitness.finding")
     assert renamed("datadog", samples.SAMPLES["poolwitness.finding.resolved"])["duration"] == 41_500_000_000
-
-
-@values.UNHURRIED
-@given(st.data())
-def test_any_values_under_any_profile(data: st.DataObject) -> None:
-    event = data.draw(st.sampled_from(EVENTS))
-    profile = data.draw(st.sampled_from(sorted(PROFILES)))
-    fields = samples.own_fields(event)
-    names = data.draw(st.sets(st.sampled_from(sorted(fields)), min_size=1))
-    line = written(event.name, {**fields, **{name: data.draw(hostile) for name in sorted(names)}}, renderer(profile))
-    assert len(line) <= LINE_BYTES
-    assert line.endswith(b"\n")
-    assert line.count(b"\n") == 1
-    found = restored(json.loads(line, parse_constant=lambda constant: pytest.fail(f"{constant} is not JSON")))
-    assert found is not None
-    validate(found, strict=False)
-
-
-def renderer(profile: str) -> JsonRenderer:
-    """A profile's, of its own type."""
-    return JsonRenderer(PROFILES[profile].rename)
 
 
 # In a program

@@ -7,8 +7,6 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 from poolwitness.diagnose.findings import RULES
 from poolwitness.report.kinds import FAMILIES, KINDS
@@ -18,7 +16,6 @@ from poolwitness.schema import document
 from poolwitness.schema.events import EVENTS, Event, every_field
 from poolwitness.schema.fields import UTC
 from tests.commands import cli
-from tests.hostile import values
 from tests.programs import strict
 from tests.schema import generate, samples
 from tests.schema.validation import validate
@@ -135,75 +132,6 @@ def test_each_rule_has_its_form() -> None:
                 "poolwitness.confidence": rule.confidence,
             }
         )
-
-
-MEGABYTE = 1_000_000
-hostile: st.SearchStrategy[Any] = st.one_of(
-    values.nested,
-    values.long_text,
-    st.sampled_from([float("nan"), float("inf"), -float("inf"), 10**400, -(10**30), 2**53 + 1, True, None, {}, []]),
-    st.sampled_from(["\ud800", "\udfff" * 50, "\x00", "a\x00b", "\U0001f600" * 5000, "\n" * 5000, "é" * 3000]),
-    st.integers(1, 3).map(lambda depth: eval("[" * depth * 40 + "]" * depth * 40)),
-)
-hostile_names = st.one_of(values.any_text, st.integers(), st.none(), st.binary(), st.tuples(st.integers()))
-
-
-def check(name: str, line: bytes) -> None:
-    """Strict JSON of at most 4,096 bytes, that holds the contract for readers."""
-    assert len(line) <= 4096
-    assert line.endswith(b"\n")
-    assert line.count(b"\n") == 1
-    assert b"\\u0000" not in line
-    found = json.loads(line, parse_constant=lambda constant: pytest.fail(f"{constant} is not JSON"))
-    line.decode("ascii")
-    json.dumps(found, ensure_ascii=False).encode("utf-8")  # raises for a lone surrogate
-    assert found["event"] == name
-    validate(found, strict=False)
-
-
-@events
-@pytest.mark.parametrize(
-    "value",
-    [
-        "\ud800",
-        "\x00" * 10,
-        float("nan"),
-        10**400,
-        -(2**53) - 1,
-        "x" * MEGABYTE,
-        "\U0001f600" * (MEGABYTE // 4),
-        "\n" * MEGABYTE,
-        [["x" * MEGABYTE] * 9] * 9,
-        {1: {None: {b"k": "v"}}},
-        None,
-    ],
-    ids=lambda value: f"{type(value).__name__}-{str(value)[:9]!a}",
-)
-def test_the_same_hostile_value_in_every_field(event: Event, value: Any) -> None:
-    fields = samples.own_fields(event)
-    for name in fields:
-        check(event.name, written(event.name, {**fields, name: value}))
-    check(event.name, written(event.name, dict.fromkeys(fields, value)))
-    check(event.name, written(event.name, dict.fromkeys({**fields, **samples.full(event)}, value)))
-
-
-@values.UNHURRIED
-@given(st.data())
-def test_hostile_values_in_any_fields(data: st.DataObject) -> None:
-    event = data.draw(st.sampled_from(EVENTS).map(lambda event: event), label="event")
-    fields = samples.own_fields(event)
-    names = data.draw(st.sets(st.sampled_from(sorted(fields)), min_size=1, max_size=6))
-    spoiled = {name: data.draw(hostile) for name in sorted(names)}
-    check(event.name, written(event.name, {**fields, **spoiled}))
-
-
-@values.UNHURRIED
-@given(st.dictionaries(hostile_names, hostile, max_size=40))
-@example({"event": "x", "timestamp": "x", "poolwitness.seq": "x", "process.pid": "x", "self": 1, "method_name": 2})
-@example(dict.fromkeys(range(300), "x" * 2000))
-def test_fields_of_any_name(more: dict[Any, Any]) -> None:
-    event = BY_NAME["poolwitness.finding"]
-    check(event.name, written(event.name, samples.own_fields(event) | more | samples.own_fields(event)))
 
 
 def test_timestamps_are_of_one_form() -> None:

@@ -6,6 +6,7 @@ observe → ledger → diagnose → report.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Protocol
 
 from poolwitness import safety
@@ -81,6 +82,8 @@ class Agent:
             ending.when_main_thread_is_over(self.looking.main_thread_over)
         with parts["asked"]:
             self.asking.install()
+        if self.stages.telemetry is not None:
+            self.stages.telemetry.begin(partial(at_exit, "atexit"))
 
     def _watches(self) -> list[tuple[Part, Watch]]:
         parts, ledger, hearing, inspector = self.parts, self.ledger, self.hearing, self.stages.inspector
@@ -155,7 +158,7 @@ class Agent:
         stages.teller.forget()
         stages.inspector.forget()
         if stages.telemetry is not None:
-            stages.telemetry.timings.forget()
+            stages.telemetry.after_fork()
         self.announcer.forget()
         self.verdict.forget()
         self.asking.after_fork()

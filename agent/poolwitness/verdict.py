@@ -53,6 +53,8 @@ class Verdict:
                 self._end_blackbox()
                 return
             self.begun = True
+            if stages.telemetry is not None:
+                stages.telemetry.before_verdict(hook)
             stages.inspector.killed = hook == "SIGTERM"
             stages.inspector.finalizers = exits.runs_finalizers(hook)
             self.looking.sweeper.stop()

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, NoReturn
 
 from hypothesis import settings
 from hypothesis import strategies as st
 
-# A machine that is shared takes its time; what is made here is large.
-UNHURRIED = settings(deadline=None, max_examples=60)
+# A machine that is shared takes its time; what is made here is large. More examples for a search of an hour.
+UNHURRIED = settings(deadline=None, max_examples=int(os.environ.get("POOLWITNESS_TEST_EXAMPLES", "60")))
 
 
 def _refuse(*_: object) -> NoReturn:

@@ -23,3 +23,4 @@ def own_fields(event: Event) -> dict[str, Any]:
 
 
 SAMPLES = {event.name: full(event) for event in EVENTS}
+EVENTS_BY_NAME = {event.name: event for event in EVENTS}

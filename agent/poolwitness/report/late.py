@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from poolwitness.report.descriptors import is_regular, write_at_once
 from poolwitness.report.sinks import FdSink
 
 # Stand-ins of the templates: plain ASCII that JSON leaves as it is, and as wide as what replaces it may be.
@@ -58,7 +59,7 @@ def notice(
     Returns:
         ``write(delay_s, exception_name or None)``.
     """
-    write, fstat, now, gmtime, strftime = os.write, os.fstat, time.time, time.gmtime, time.strftime
+    fstat, now, gmtime, strftime = os.fstat, time.time, time.gmtime, time.strftime
     failures = Exception
     most, widest, gaps = MOST_LINES, len(KIND), _GAPS
     writable = getattr(select, "POLLOUT", 0)
@@ -84,7 +85,7 @@ def notice(
                 "ascii", "replace"
             ),
         )
-        for fd, identity, poll, template in targets_delayed if kind is None else targets_raised:
+        for fd, identity, poll, write, template in targets_delayed if kind is None else targets_raised:
             try:
                 found = fstat(fd)
                 if (found.st_dev, found.st_ino) != identity or (poll is not None and poll(0) != [(fd, writable)]):
@@ -101,10 +102,10 @@ def notice(
     return tell
 
 
-def _target(sink: FdSink, template: bytes) -> tuple[int, Any, Any, bytes]:
-    poll = None
+def _target(sink: FdSink, template: bytes) -> tuple[int, Any, Any, Callable[[int, bytes], int], bytes]:
+    poll, write = None, os.write if is_regular(sink.fd) else write_at_once
     if sys.platform != "win32":
         poller = select.poll()
         poller.register(sink.fd, select.POLLOUT)
         poll = poller.poll
-    return sink.fd, sink.identity, poll, template
+    return sink.fd, sink.identity, poll, write, template

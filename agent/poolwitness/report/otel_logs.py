@@ -1,17 +1,16 @@
 """The output ``otel``: events as OpenTelemetry log records, through the application's own logger provider.
 
 Nothing of OpenTelemetry is imported here: without the application's having done so, there is no provider. Until it
-has set one the events wait; where it never does they go to stderr as lines.
+has set one the events wait; where it never does, or has shut it down, they go to stderr as lines.
 """
 
 from __future__ import annotations
 
-import atexit
 import calendar
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from poolwitness import __version__
@@ -32,6 +31,10 @@ def provider_of(signal: str) -> Any:
     return getattr(internal, name, None)
 
 
+def _nothing() -> None:
+    pass
+
+
 class OtelSink:
     """Hands events to the application's logger provider.
 
@@ -46,55 +49,68 @@ class OtelSink:
         self._waiting: deque[dict[str, Any]] = deque(maxlen=MOST_WAITING)
         self._provider: Any = None
         self._logger: Any = None
-        self._shutdown: Callable[[], None] | None = None
         self._stderr: FdSink | None = None
-        self._over = False
+        self.ends_by_itself = self._over = self._sent = False
+        self.adopted: Callable[[], None] = _nothing
 
     def accept(self, event: dict[str, Any], patience_s: float) -> bool:
         """Emit one event, after those that were waiting."""
-        if self._logger is None and not self._adopt():
-            if self._over:
-                return self._to_stderr(event, patience_s)
+        if self._over or self._is_shut_down():
+            return self._to_stderr(event, patience_s)
+        if not self.adopt():
             room = len(self._waiting) < MOST_WAITING
             self._waiting.append(event)
             return room
-        if self._shutdown is not None and self._provider._at_exit_handler is None:
-            # The application has shut its provider down.
-            return self._to_stderr(event, patience_s)
-        while self._waiting:
-            self._emit(self._waiting.popleft())
+        self.catch_up()
         self._emit(event)
         return True
 
+    def adopt(self) -> bool:
+        """Whether the application has a provider."""
+        if self._logger is None and not self._over:
+            provider = provider_of("_logs")
+            if provider is not None:
+                self._provider = provider
+                self.ends_by_itself = getattr(provider, "_at_exit_handler", None) is not None
+                self._logger = provider.get_logger("poolwitness", __version__)
+                self.adopted()
+        return self._logger is not None
+
+    def catch_up(self) -> None:
+        """Emit what has waited for a provider."""
+        for event in self._no_longer_waiting():
+            self._emit(event)
+
+    def flush(self) -> None:
+        """Have the provider send what it has, where any of it is ours."""
+        flush = getattr(self._provider, "force_flush", None)
+        if self._sent and flush is not None and not self._over and not self._is_shut_down():
+            flush()
+
     def end(self) -> None:
-        """The verdict is out: let the provider be shut down now, or write what still waits for one."""
+        """The provider is, or is about to be, shut down: what comes now, or still waits for one, is for stderr."""
         self._over = True
-        if self._logger is None:
-            while self._waiting:
-                self._to_stderr(self._waiting.popleft(), 0.0)
-        shutdown, self._shutdown = self._shutdown, None
-        if shutdown is not None:
-            shutdown()
+        for event in self._no_longer_waiting():
+            self._to_stderr(event, 0.0)
 
-    def close(self) -> None:
-        """Give the provider's end back to the interpreter."""
-        shutdown, self._shutdown = self._shutdown, None
-        if shutdown is not None:
-            atexit.register(shutdown)
+    def after_fork(self) -> None:
+        """What waits is the parent's to tell."""
+        self._waiting.clear()
+        self._over = False
 
-    def _adopt(self) -> bool:
-        provider = provider_of("_logs")
-        if provider is None:
-            return False
-        self._provider = provider
-        self._logger = provider.get_logger("poolwitness", __version__)
-        if getattr(provider, "_at_exit_handler", None) is not None:
-            # The provider would be shut down before the verdict, which is taken after the program's own clean-up.
-            self._shutdown = provider.shutdown
-            atexit.unregister(provider.shutdown)
-        return True
+    def _no_longer_waiting(self) -> Iterator[dict[str, Any]]:
+        while self._waiting:
+            try:
+                yield self._waiting.popleft()
+            except IndexError:  # another thread was quicker
+                return
+
+    def _is_shut_down(self) -> bool:
+        # The SDK has no other word for it. Where it is gone from a later one, such events are lost.
+        return self.ends_by_itself and getattr(self._provider, "_at_exit_handler", self) is None
 
     def _emit(self, event: dict[str, Any]) -> None:
+        self._sent = True
         api = sys.modules["opentelemetry._logs"]
         text, number = _SEVERITIES.get(event["level"], ("INFO", "INFO"))
         self._logger.emit(

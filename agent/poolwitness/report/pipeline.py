@@ -108,7 +108,7 @@ class Pipeline:
         """The fields that every event has, in front of its own; the next number where none is given."""
         at, pid = event.get("timestamp"), event.get("process.pid")
         envelope = {
-            "timestamp": timestamp(at if isinstance(at, float) and 0.0 < at < YEAR_9999 else time.time()),
+            "timestamp": timestamp(at if type(at) is float and 0.0 < at < YEAR_9999 else time.time()),
             "level": event.get("level", "info"),
             "event": name,
             "message": event.get("message", ""),

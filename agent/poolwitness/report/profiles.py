@@ -108,7 +108,8 @@ def _duration_ns(event: Event) -> int | None:
     seconds = event.get(_DURATIONS.get(str(event.get("event")), ""))
     if not isinstance(seconds, (int, float)):
         return None
-    return min(LARGEST_EXACT, round(seconds * 1e9))
+    # The product may be infinite.
+    return round(max(0.0, min(float(LARGEST_EXACT), seconds * 1e9)))
 
 
 _MOVED = {"code.file.path": "file", "code.line.number": "line", "code.function.name": "function"}

@@ -1,6 +1,6 @@
 """Where lines go: a descriptor, a file, the application's logging or structlog.
 
-A descriptor is written by one ``os.write``, without a lock, and never waited for: a reader that has stopped
+A line is one write to its descriptor, without a lock, and is never waited for: a reader that has stopped
 reading costs the program nothing but our line.
 """
 
@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
-import stat
 import sys
 import threading
 import weakref
 from collections.abc import Callable
 from typing import Any, Protocol
+
+from poolwitness.report.descriptors import identity_of, write_patiently
 
 Render = Callable[[dict[str, Any]], bytes]
 
@@ -37,26 +37,26 @@ class FdSink:
         self.pattern = pattern
         self.fd = fd
         self.render = render
-        self.identity = _identity(fd)
+        self.identity = identity_of(fd)
 
     def accept(self, event: dict[str, Any], patience_s: float) -> bool:
         """Render the event and write it."""
         return self.write(self.render(event), patience_s)
 
     def write(self, data: bytes, patience_s: float = 0.0) -> bool:
-        """One ``os.write`` of at most 4,096 bytes, or of more in pieces, each only when it would not block."""
-        if (self.identity is None or _identity(self.fd) != self.identity) and not self._found_again():
+        """One write of at most 4,096 bytes, or of more in pieces, each only when it would not block."""
+        if (self.identity is None or identity_of(self.fd) != self.identity) and not self._found_again():
             return False
         while data:
-            if not _writable(self.fd, patience_s):
+            written = write_patiently(self.fd, data[:4096], patience_s)
+            if not written:
                 return False
-            written = os.write(self.fd, data[:4096])
             data = data[written:]
         return True
 
     def close(self) -> None:
         """Give the descriptor back; one that was not opened here, or means another file by now, is left alone."""
-        if self.fd > 2 and self.identity is not None and _identity(self.fd) == self.identity:
+        if self.fd > 2 and self.identity is not None and identity_of(self.fd) == self.identity:
             with contextlib.suppress(OSError):
                 os.close(self.fd)
         self.fd, self.identity = 2, None
@@ -65,7 +65,7 @@ class FdSink:
         # A daemon that closes every descriptor it does not know has closed our copy of stderr too.
         if self.name != "stderr" or self.fd == 2 or not _is_stderr(2):
             return False
-        self.fd, self.identity = 2, _identity(2)
+        self.fd, self.identity = 2, identity_of(2)
         return self.identity is not None
 
 
@@ -103,12 +103,12 @@ def follow_in_child(sink: FdSink) -> None:
     """
     if sink.name == "stderr":
         sink.close()
-        sink.identity = _identity(2)
+        sink.identity = identity_of(2)
     elif "%p" in sink.pattern:
         with contextlib.suppress(OSError):
             fd = _open(sink.pattern)
             sink.close()
-            sink.fd, sink.identity = fd, _identity(fd)
+            sink.fd, sink.identity = fd, identity_of(fd)
 
 
 def _follow_all_in_child() -> None:
@@ -187,23 +187,3 @@ def _is_stderr(fd: int) -> bool:
         return sys.platform == "win32" or os.get_inheritable(fd)
     except OSError:
         return False
-
-
-def _identity(fd: int) -> tuple[int, int] | None:
-    try:
-        found = os.fstat(fd)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-def _writable(fd: int, patience_s: float) -> bool:
-    if sys.platform == "win32":
-        return True
-    if stat.S_ISREG(os.fstat(fd).st_mode):
-        return True
-    poll = select.poll()
-    poll.register(fd, select.POLLOUT)
-    events = poll.poll(patience_s * 1000)
-    # With an error beside it POLLOUT means that nobody reads: a write would raise SIGPIPE.
-    return bool(events) and events[0][1] == select.POLLOUT

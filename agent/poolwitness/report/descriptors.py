@@ -1,0 +1,81 @@
+"""One write to a descriptor that never waits for whoever reads at its other end."""
+
+from __future__ import annotations
+
+import os
+import select
+import stat
+import sys
+import time
+from collections.abc import Callable
+
+
+def identity_of(fd: int) -> tuple[int, int] | None:
+    """The device and inode behind a descriptor; None where it is closed."""
+    try:
+        found = os.fstat(fd)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def is_regular(fd: int) -> bool:
+    """Whether a descriptor is a file, which takes everything at once."""
+    try:
+        return stat.S_ISREG(os.fstat(fd).st_mode)
+    except OSError:
+        return False
+
+
+def write_patiently(fd: int, data: bytes, patience_s: float) -> int:
+    """Write once, when there is room.
+
+    Args:
+        fd: the descriptor.
+        data: at most 4,096 bytes, so that they go whole or not at all.
+        patience_s: seconds to wait for a reader.
+
+    Returns:
+        The bytes written; 0 where nobody reads in time.
+
+    Raises:
+        OSError: it cannot be written to.
+    """
+    if sys.platform == "win32" or is_regular(fd):
+        return os.write(fd, data)
+    deadline_mono = time.monotonic() + patience_s
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    while True:
+        events = poll.poll(max(0.0, deadline_mono - time.monotonic()) * 1000)
+        # With an error beside it POLLOUT means that nobody reads: a write would raise SIGPIPE.
+        if not events or events[0][1] != select.POLLOUT:
+            return 0
+        try:
+            return write_at_once(fd, data)
+        except BlockingIOError:
+            if time.monotonic() >= deadline_mono:
+                return 0
+
+
+def _writer() -> Callable[[int, bytes], int]:
+    # What it needs is bound: it is called when the interpreter is ending, too.
+    write = os.write
+    if sys.platform != "linux" or not hasattr(os, "RWF_NOWAIT"):
+        return write
+    pwritev, nowait, blocked, failures = os.pwritev, os.RWF_NOWAIT, BlockingIOError, (OSError, NotImplementedError)
+
+    def write_at_once(fd: int, data: bytes) -> int:
+        try:
+            return pwritev(fd, [data], -1, nowait)
+        except blocked:
+            raise
+        except failures:  # pipes and sockets know of it since Linux 6.4; a sandbox may not
+            return write(fd, data)
+
+    return write_at_once
+
+
+# One write to a pipe or a socket. Another process may have taken the room since the poll, and a plain write would
+# wait for the reader: this raises BlockingIOError.
+write_at_once = _writer()
