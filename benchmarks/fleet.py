@@ -18,25 +18,69 @@ from poolwitness.report.lines import render_json
 
 START = calendar.timegm((2026, 6, 1, 0, 0, 0))
 SPAN_S = 21 * 86_400
-RULES = (("PW002", "pool-dropped-open"), ("PW101", "connection-lost"), ("PW103", "connection-held-long"))
 PLACES = 40  # lines of code that make pools; one in four is at fault somewhere
+# What the agent says of the faults of its test programs.
+RULES: tuple[dict[str, Any], ...] = (
+    {
+        "message": "pool 'shop', made at shop/db.py:41 in connect, was garbage-collected while open: nothing holds it "
+        "any more, its threads are stopped by __del__",
+        "poolwitness.rule": "PW002",
+        "poolwitness.rule_name": "pool-dropped-open",
+        "poolwitness.fix": "keep one pool for the life of the program and close it at the end, or make it in a `with` "
+        "block; a pool made in a function dies with the function",
+    },
+    {
+        "message": "a connection of pool 'shop', taken at shop/db.py:41 in connect by thread 'MainThread', was "
+        "garbage-collected without being returned: 3 of 4 slots left",
+        "poolwitness.rule": "PW101",
+        "poolwitness.rule_name": "connection-lost",
+        "poolwitness.fix": "use `with pool.connection() as conn:`, which gives the connection back whatever happens; "
+        "with getconn(), put putconn() in a finally",
+        "poolwitness.checkout.id": 1,
+        "poolwitness.held_s": 0.002002,
+        "poolwitness.holder": "MainThread",
+        "poolwitness.transaction": "closed",
+        "poolwitness.slots_lost": 1,
+        "poolwitness.slots_left": 3,
+    },
+    {
+        "message": "a connection of pool 'shop', taken at shop/db.py:41 in connect by thread 'MainThread', has been "
+        "out for 31.5 s",
+        "poolwitness.rule": "PW103",
+        "poolwitness.rule_name": "connection-held-long",
+        "poolwitness.fix": "return the connection before slow work that does not need it",
+        "poolwitness.checkout.id": 1,
+        "poolwitness.held_s": 31.5,
+        "poolwitness.holder": "MainThread",
+        "poolwitness.transaction": "idle in transaction",
+    },
+)
 _FRAMES = "\n".join(
     f'File "/app/shop/{name}.py", line {line}, in {name}'
     for line, name in enumerate(["main", "serve", "route", "handle", "order", "stock", "connect", "acquire"], start=40)
 )
-FIX = "return the connection: " + "use `with pool.connection() as conn:` around the work that needs it; " * 3
+_STATS = (
+    "requests_num requests_queued connections_num connections_ms requests_wait_ms usage_ms pool_size pool_available"
+)
+_TOTALS = "pools_created pools_opened pools_closed pools_open resolved ignored suppressed records_dropped lines_lost"
 # What is filled in, each as long as any value of it.
 _FILLED = {"stamp": "@STAMP@", "run": "@RUN@", "pid": 910_001, "seq": 910_002, "pool": 910_003}
 
 
-def template(event: str, **more: Any) -> str:
-    """A line of one kind, ready to be filled in by the ``%`` operator."""
+def template(event: str, message: str = "", **more: Any) -> str:
+    """A line of one kind, ready to be filled in by the ``%`` operator.
+
+    Args:
+        event: its name.
+        message: unless it is among the fields.
+        more: the fields, in their order.
+    """
     line = render_json(
         {
             "timestamp": _FILLED["stamp"],
             "level": "info",
             "event": event,
-            "message": f"{event} of pool 'shop', as long as such sentences are, made at shop/db.py:41 in connect",
+            "message": message,
             "logger": "poolwitness",
             "process.pid": _FILLED["pid"],
             "poolwitness.schema_version": "1.0",
@@ -76,28 +120,71 @@ def pool_of(place: int) -> dict[str, Any]:
 def templates(place: int) -> dict[str, str]:
     """The lines about a pool of one place."""
     pool = pool_of(place)
-    rule, name = RULES[place % len(RULES)]
-    print_of = {"poolwitness.fingerprint": f"{place:016x}", "poolwitness.rule": rule, "poolwitness.rule_name": name}
+    fault = RULES[place % len(RULES)]
+    print_of = {"poolwitness.fingerprint": f"{place:016x}"}
     return {
-        "opened": template("poolwitness.pool.opened", **pool),
+        "opened": template(
+            "poolwitness.pool.opened", f"pool 'shop-{place}' opened, made at shop/part_{place}.py:41", **pool
+        ),
         "closed": template(
             "poolwitness.pool.closed",
+            f"pool 'shop-{place}' closed by shop/part_{place}.py:58 after 61.5 s, 42 requests",
             **pool,
-            **{f"poolwitness.stats.{key}": 7 for key in ("pool_size", "requests_num", "requests_queued", "usage_ms")},
-            **{"poolwitness.pool.open_s": 61.5, "poolwitness.peak_in_use": 7, "poolwitness.longest_held_s": 1.25},
+            **{
+                "poolwitness.pool.open_s": 61.509701,
+                "poolwitness.pool.close_s": 0.001911,
+                "poolwitness.pool.closed_at": f"/app/shop/part_{place}.py:58",
+                **{f"poolwitness.stats.{key}": 7 for key in _STATS.split()},
+                "poolwitness.peak_in_use": 7,
+                "poolwitness.longest_wait_s": 0.006544,
+                "poolwitness.longest_held_s": 1.251092,
+                "poolwitness.longest_held_at": f"/app/shop/part_{place}.py:50",
+            },
         ),
         "found": template(
             "poolwitness.finding",
-            **print_of,
-            **pool,
+            **{"level": "warning", **fault, "poolwitness.confidence": "proven", **print_of, **pool},
+        ),
+        "resolved": template(
+            "poolwitness.finding.resolved",
+            "the connection came back after 33.5 s",
             **{
-                "poolwitness.confidence": "proven",
-                "poolwitness.held_s": 31.5,
-                "poolwitness.fix": FIX,
+                "poolwitness.rule": fault["poolwitness.rule"],
+                "poolwitness.rule_name": fault["poolwitness.rule_name"],
+                **print_of,
+                **{name: value for name, value in pool.items() if name != "code.stacktrace"},
+                "poolwitness.held_s": 33.5,
             },
         ),
-        "resolved": template("poolwitness.finding.resolved", **print_of, **pool, **{"poolwitness.held_s": 33.5}),
     }
+
+
+STARTED = template(
+    "poolwitness.agent.started",
+    "watching psycopg pools at level watch (python 3.13.18, psycopg_pool 3.3.3, psycopg 3.3.9, poolwitness 0.1.0)",
+    **{
+        "poolwitness.activated_by": "pth",
+        "poolwitness.hooks": [f"ConnectionPool.method_{number}" for number in range(36)],
+        "poolwitness.version.python": "3.13.18",
+        "poolwitness.version.psycopg_pool": "3.3.3",
+        "poolwitness.version.psycopg": "3.3.9",
+        "poolwitness.version.poolwitness": "0.1.0",
+        "poolwitness.setting.level": "watch",
+        "poolwitness.setting.output": "stderr",
+    },
+)
+VERDICT = template(
+    "poolwitness.verdict",
+    "5 findings: 5 x PW002",
+    **{
+        "poolwitness.verdict": "findings",
+        "poolwitness.findings": 5,
+        "poolwitness.hook": "atexit",
+        **{f"poolwitness.{key}": 0 for key in _TOTALS.split()},
+        "poolwitness.peak_in_use": 7,
+        "poolwitness.longest_wait_s": 0.006773,
+    },
+)
 
 
 def process(number: int, events: int, kinds: list[dict[str, str]]) -> Iterator[str]:
@@ -106,28 +193,39 @@ def process(number: int, events: int, kinds: list[dict[str, str]]) -> Iterator[s
     begun = START + chance.random() * SPAN_S * 0.98
     step = SPAN_S * 0.02 / events
     filled = {"run": f"{number:016x}", "pid": number, "seq": 0, "pool": 0, "stamp": ""}
+    ahead: list[str] = []
     place = 0
     for seq in range(1, events + 1):
         now = begun + seq * step
         filled["stamp"] = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now))}.{seq % 1_000_000:06d}Z"
         filled["seq"] = seq
-        turn = seq % 4
-        if turn == 1:
-            place = chance.randrange(PLACES)
-            filled["pool"] += 1  # type: ignore[operator]
-            kind = "opened"
-        elif turn == 2:
-            # A quarter of the places are at fault; half of those were mended, or came, in the middle of it.
-            week = (now - START) // (7 * 86_400)
-            at_fault = place % 4 == 0 and not (place % 8 == 0 and week > 1) and not (place % 16 == 4 and week < 2)
-            kind = "found" if at_fault else "opened" if chance.random() < 0.02 else "closed"
-        elif turn == 3:
-            kind = "resolved" if place % 12 == 8 else "closed"
+        if seq == 1:
+            line = STARTED
+        elif seq == events and number % 20:
+            line = VERDICT
         else:
-            kind = "closed"
-        yield kinds[place][kind] % filled
+            if not ahead:
+                place = chance.randrange(PLACES)
+                filled["pool"] += 1  # type: ignore[operator]
+                ahead = life(place, (now - START) // (7 * 86_400), chance)
+            line = kinds[place][ahead.pop(0)]
+        yield line % filled
         if seq % 50 == 0:
             yield f"{filled['stamp']} INFO shop.orders sold 42 things to customer {seq}\n"
+
+
+def life(place: int, week: float, chance: random.Random) -> list[str]:
+    """What is told of one pool, from its opening to its end."""
+    # A quarter of the places are at fault; half of those were mended, or came, in the middle of it.
+    at_fault = place % 4 == 0 and not (place % 8 == 0 and week > 1) and not (place % 16 == 4 and week < 2)
+    if not at_fault:
+        return ["opened", "closed"]
+    rule = RULES[place % len(RULES)]["poolwitness.rule"]
+    if rule == "PW002":
+        return ["opened", "found"]
+    if rule == "PW103" and chance.random() < 0.8:
+        return ["opened", "found", "resolved", "closed"]
+    return ["opened", "found", "closed"]
 
 
 def write(folder: Path, files: int, processes: int, events: int) -> int:

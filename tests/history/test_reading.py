@@ -8,7 +8,9 @@ import json
 import lzma
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -171,12 +173,16 @@ def test_names_are_names_and_no_patterns(store: Store, tmp_path: Path, name: str
         b'{"a":' * 3000 + b'"poolwitness.run_id"',
         b'"poolwitness.run_id"' * 20_000,
         b"\x1f\x8b\x08",
+        b"\xe9t\xe9\n" * 100,
+        FOUND[:200] + b"\xff" + b"\n",
+        FOUND[:200] + b"\x00" + b"\n",
+        gzip.compress(b"something\n" * 100)[:-12],
         b"\x1f" * 100,
         b'{"event":"poolwitness.x","poolwitness.run_id":"a","timestamp":"infinity"}',
         b'{"event":"poolwitness.x","poolwitness.run_id":"a","timestamp":"2026-99-99"}',
         b'{"event":"poolwitness.x","poolwitness.run_id":{"a":NaN},"timestamp":1e999}',
     ],
-    ids=range(13),
+    ids=range(17),
 )
 def test_hostile_files_do_no_harm_to_their_neighbours(store: Store, tmp_path: Path, content: bytes) -> None:
     tally = read_bytes(store, tmp_path, content, FOUND)
@@ -236,6 +242,67 @@ def test_a_large_file_is_read_in_pieces(store: Store, tmp_path: Path, monkeypatc
     assert sum(read_bytes_so_far) == len(content)
 
 
+def test_a_line_of_quiet_events_that_is_none_costs_its_neighbours_nothing(store: Store, tmp_path: Path) -> None:
+    process, other = Process("aaaa"), Process("bbbb")
+    broken = other.opened()[:-30] + b"}\n"
+    impossible = other.opened().replace(b'"timestamp":"2026-06-30', b'"timestamp":"2026-06-31')
+    neighbours = b"".join(process.opened(number) for number in range(3))
+    tally = read_bytes(store, tmp_path, neighbours, broken + neighbours.replace(b"aaaa", b"cccc"), impossible)
+    assert [row["run_id"] for row in store.rows("SELECT run_id FROM events ORDER BY ALL")] == ["aaaa"] * 3 + [
+        "cccc"
+    ] * 3
+    assert (tally.lines, tally.events, tally.broken, tally.other) == (8, 6, 2, 0)
+
+
+def test_a_file_that_grows_while_it_is_read_is_read_as_far_as_it_was(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process, path = Process("aaaa"), tmp_path / "0.log"
+    path.write_bytes(process.opened())
+    (tmp_path / "1.log").write_bytes(Process("bbbb").opened())
+    looks: list[str] = []
+    one = Store.one
+
+    def grown(store: Store, sql: str) -> dict[str, Any]:
+        if "AS quiet FROM sorted" in sql and not looks:
+            with path.open("ab") as file:
+                file.write(process.closed())
+        looks.append(sql)
+        return one(store, sql)
+
+    monkeypatch.setattr(Store, "one", grown)
+    tally = read(sources([str(tmp_path)]), store)
+    assert (tally.lines, tally.events, tally.broken, tally.duplicates) == (3, 3, 0, 0)
+    assert len(kept(store)) == 3
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes of POSIX")
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_named_pipe_is_read_once(store: Store, tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with ThreadPoolExecutor(1) as writers:
+        writers.submit(path.write_bytes, pack(b"before\n" + FOUND))
+        tally = read(sources([str(path)]), store)
+    assert kept(store) == THE_ONE
+    assert (tally.lines, tally.other, tally.troubled) == (2, 1, 0)
+
+
+def test_what_became_something_else_meanwhile_is_named(store: Store, tmp_path: Path) -> None:
+    for name in ("folder.log", "gone.log", "good.log"):
+        (tmp_path / name).write_bytes(FOUND)
+    found = sources([str(tmp_path)])
+    (tmp_path / "folder.log").unlink()
+    (tmp_path / "folder.log").mkdir()
+    (tmp_path / "gone.log").unlink()
+    tally = read(found, store)
+    assert kept(store) == THE_ONE
+    assert [trouble.rpartition(": ")[2] for trouble in tally.troubles] == [
+        "Is a directory",
+        "No such file or directory",
+    ]
+
+
 def test_folders_stand_for_the_files_in_them(tmp_path: Path) -> None:
     for name in ("b/2.log", "a/1.log", "3.log"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -267,24 +334,24 @@ FRAGMENTS = st.one_of(
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(FRAGMENTS, max_size=30))
-def test_the_database_and_the_slow_way_read_the_same(tmp_path: Path, fragments: list[bytes]) -> None:
+def test_the_quick_way_and_the_slow_ones_read_the_same(tmp_path: Path, fragments: list[bytes]) -> None:
     """Interleaved, truncated and hostile: nothing is raised, everything is counted, and both ways agree."""
     path = tmp_path / "mixed.log"
     path.write_bytes(b"".join(fragments))
     tallies, rows = [], []
-    for by_lines in (False, True):
+    for way in ("load", "stage", "lines"):
         with Store() as store:
             reader = Reader(store)
             source = Source(str(path), path.stat().st_size)
-            if by_lines:
+            if way == "lines":
                 reader.by_lines(source)
             else:
-                reader.whole([source])
+                reader.whole([source], getattr(store, way))
             reader.load_found()
             tallies.append(reader.tally)
             rows.append(store.rows("SELECT * FROM events ORDER BY ALL"))
-    assert tallies[0] == tallies[1]
-    assert rows[0] == rows[1]
+    assert tallies[0] == tallies[1] == tallies[2]
+    assert rows[0] == rows[1] == rows[2]
     tally = tallies[0]
     assert tally.troubled == 0
     assert tally.lines <= tally.events + tally.other + tally.broken + tally.too_long

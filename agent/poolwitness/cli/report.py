@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
+import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from poolwitness.cli import UsageError, say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from poolwitness.history.answers import Report
     from poolwitness.history.reading import Advance
@@ -59,7 +61,14 @@ def run(args: argparse.Namespace) -> int:
         found = sources(args.files)
     except BadSource as bad:
         raise UsageError(str(bad)) from bad
-    report = read(found, args.database)
+    with Ending() as ending:
+        try:
+            report = read(found, args.database, ending)
+        except BaseException:  # whatever the database makes of it
+            if ending.signal is None:
+                raise
+    if ending.signal is not None:
+        return 128 + ending.signal
     if args.html is not None:
         write_page(report, args.html)
     if args.html is None or args.format != "auto":
@@ -67,12 +76,44 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def read(found: Sequence[Source], database: str | None) -> Report:
+class Ending:
+    """Ctrl-C and SIGTERM while files are read: the reading is broken off, and its temporary folder removed.
+
+    Attributes:
+        signal: the number of the one that came.
+    """
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Ending:
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._come) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, before in self._before.items():
+            signal.signal(number, signal.SIG_DFL if before is None else before)
+
+    def check(self) -> None:
+        """Raises KeyboardInterrupt where one came, which a library may have made something else of."""
+        if self.signal is not None:
+            raise KeyboardInterrupt
+
+    def _come(self, number: int, _: object) -> None:
+        if self.signal is None:  # another one must not break off the tidying up
+            self.signal = number
+            raise KeyboardInterrupt
+
+
+def read(found: Sequence[Source], database: str | None, ending: Ending) -> Report:
     """The answers to what some files say.
 
     Args:
         found: the files.
         database: a file to keep the table in, which must not be there yet.
+        ending: whether to break off.
 
     Raises:
         UsageError: it is there, or cannot be made.
@@ -86,8 +127,16 @@ def read(found: Sequence[Source], database: str | None) -> Report:
     if database is not None and os.path.lexists(database):
         raise UsageError(f"{database!r} is there already: name a new file for the table of events.")
     try:
-        with Store(database) as store, progress(found) as advance:
-            return answer(store, read_all(found, store, advance))
+        with Store(database) as store, progress(found) as (advance, now_asking):
+
+            def advanced(size: int) -> None:
+                ending.check()
+                advance(size)
+
+            tally = read_all(found, store, advanced)
+            ending.check()
+            now_asking()
+            return answer(store, tally)
     except duckdb.OutOfMemoryException as error:
         raise OSError(f"no room for the table of events ({_first_line(error)})") from error
     except duckdb.IOException as error:
@@ -138,19 +187,19 @@ def write(text: str) -> None:
 
 
 @contextmanager
-def progress(found: Sequence[Source]) -> Iterator[Advance]:
-    """A bar on stderr where that is a terminal; yields what is to be told of bytes that were read."""
+def progress(found: Sequence[Source]) -> Iterator[tuple[Advance, Callable[[], None]]]:
+    """A bar on stderr where that is a terminal; yields what is told of bytes that were read, and of the end of it."""
     total = sum(source.size for source in found)
     if sys.stderr is None or not sys.stderr.isatty():
-        yield lambda _: None
+        yield (lambda _: None), (lambda: None)
         return
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("reading"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
         task = bar.add_task("reading", total=total or None)
-        yield lambda size: bar.advance(task, size)
+        yield (lambda size: bar.advance(task, size)), (lambda: bar.update(task, description="asking"))
 
 
 def _first_line(error: BaseException) -> str:

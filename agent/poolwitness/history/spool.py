@@ -35,6 +35,10 @@ class Spool:
         kept["logger"] = "poolwitness"
         self.write(json.dumps(kept, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n")
 
+    def add_text(self, text: str) -> None:
+        """Write an event as it was found."""
+        self.write(text.encode("utf-8", "replace") + b"\n")
+
     def finish(self) -> str:
         """No more is written.
 

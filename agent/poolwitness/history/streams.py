@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 import sys
 import zlib
 from collections.abc import Iterator
@@ -29,14 +30,18 @@ class Readable(Protocol):
         ...
 
 
-def packed(path: str) -> bool:
-    """Whether a file is compressed.
+def regular(source: Source) -> bool:
+    """Whether it can be read more than once: what a pipe gives is gone."""
+    return source.path != STDIN and os.path.isfile(source.path)
 
-    Raises:
-        OSError: it cannot be read.
-    """
-    with open(path, "rb") as file:
-        head = file.read(6)
+
+def packed(source: Source) -> bool:
+    """Whether a regular file is compressed; False too where it cannot be read, which reading it will say."""
+    try:
+        with open(source.path, "rb") as file:
+            head = file.read(6)
+    except OSError:
+        return False
     return any(head.startswith(magic) for magic, _ in _MAGIC)
 
 

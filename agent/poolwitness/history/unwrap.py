@@ -16,7 +16,44 @@ MOST_VALUES = 200
 # What only a line of ours has; backslashes are gone when they are looked for.
 MARKS = ('"poolwitness.run_id"', '"poolwitness.schema_version"', '"event":"poolwitness.')
 
+# How a line of ours begins and what only it has, where nobody has written it anew.
+HEAD = '{"timestamp":"'
+_AS_WRITTEN = ('"logger":"poolwitness"', '"event":"poolwitness.')
+
 _decoder = json.JSONDecoder()
+
+
+def bare(line: str) -> str | None:
+    """The one event that a line has, as it was written: behind a prefix, or in one string of a JSON object.
+
+    Args:
+        line: without its end.
+
+    Returns:
+        Its text, which is an event if it is JSON; None where the line needs the closer look of `events_in`.
+    """
+    text = _tail(line)
+    if text is not None or not line.startswith('{"'):
+        return text
+    try:
+        outer = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if len(outer) > MOST_VALUES or any("poolwitness" in key for key in outer):
+        return None
+    inside = [value for value in outer.values() if isinstance(value, (dict, list)) or "poolwitness" in str(value)]
+    return _tail(inside[0]) if len(inside) == 1 and isinstance(inside[0], str) else None
+
+
+def _tail(text: str) -> str | None:
+    start = text.rfind(HEAD)
+    if start < 0 or "poolwitness" in text[:start]:
+        return None
+    tail = text[start:].rstrip()
+    # An object inside an object would end with two.
+    if not tail.endswith("}") or tail.endswith("}}") or "\n" in tail or "\r" in tail:
+        return None
+    return tail if all(mark in tail for mark in _AS_WRITTEN) else None
 
 
 def events_in(line: str, depth: int = 0) -> Iterator[Event]:

@@ -1,9 +1,10 @@
 -- One row an event. Nothing is NULL: what an event does not have is '' or 0.
 -- Times are microseconds since 1970 in UTC, so that the questions read the same in DuckDB and in ClickHouse.
-CREATE TABLE events (
+-- Pools that were opened and closed are in a table of their own; the view `events` has both.
+CREATE TABLE other_events (
     moment BIGINT,               -- timestamp
     event VARCHAR,           -- event, for example poolwitness.finding
-    level VARCHAR,           -- level
+    level VARCHAR,           -- level; '' for pools that were opened or closed
     message VARCHAR,         -- message; '' for pools that were opened or closed
     process VARCHAR,         -- poolwitness.run_id and process.pid: one process, whatever became of its number
     run_id VARCHAR,          -- poolwitness.run_id
@@ -18,9 +19,9 @@ CREATE TABLE events (
     pool_class VARCHAR,      -- poolwitness.pool.class
     pool_file VARCHAR,       -- the last folder and the file of poolwitness.pool.created_at
     db VARCHAR,              -- db.namespace
-    file VARCHAR,            -- code.file.path
-    line BIGINT,             -- code.line.number
-    function VARCHAR,        -- code.function.name
+    file VARCHAR,            -- code.file.path; '' for pools that were opened or closed
+    line BIGINT,             -- code.line.number; 0 for pools that were opened or closed
+    function VARCHAR,        -- code.function.name; '' for pools that were opened or closed
     stack VARCHAR,           -- code.stacktrace; '' for pools that were opened or closed
     held_s DOUBLE,           -- poolwitness.held_s
     waited_s DOUBLE,         -- poolwitness.waited_s
