@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests import every_line
+from tests.ends.book import EndsBook
+from tests.ends.cells import Cell
 from tests.postgres import embedded_postgres
 from tests.scenario_harness.book import RunBook
 from tests.scenario_harness.collection import Scenario
@@ -49,8 +51,8 @@ def python() -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have the tests that wait for scenarios come last: those run beside all the others."""
-    items.sort(key=lambda item: _scenario_of(item) is not None)
+    """Have the tests that wait for scenarios and ends come last: those run beside all the others."""
+    items.sort(key=lambda item: 2 if _cell_of(item) else int(_scenario_of(item) is not None))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -63,6 +65,24 @@ def book(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     runs = RunBook(wanted, request.getfixturevalue("dsn"), tmp_path_factory.mktemp("interpreter"))
     yield runs
     runs.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ends_book(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EndsBook | None]:
+    """The lives of all selected cells of the table of ends, started together; None where none is selected."""
+    wanted = {cell.id: cell for cell in map(_cell_of, request.session.items) if cell and not cell.why_not()}
+    if not wanted:
+        yield None
+        return
+    lives = EndsBook(wanted.values(), request.getfixturevalue("dsn"), tmp_path_factory.mktemp("ends"))
+    yield lives
+    lives.close()
+
+
+def _cell_of(item: pytest.Item) -> Cell | None:
+    callspec = getattr(item, "callspec", None)
+    cell = None if callspec is None else callspec.params.get("cell")
+    return cell if isinstance(cell, Cell) else None
 
 
 def _scenario_of(item: pytest.Item) -> tuple[Scenario, str] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ import pytest
 from tests.ends.cells import ATEXIT, INT, Cell
 from tests.ends.lives import PROGRAMS, Life, live
 
-pytest.importorskip("django", reason="django is not installed: pip install '.[servers]'")
 pytestmark = [
     pytest.mark.servers,
+    pytest.mark.matrix,
+    pytest.mark.once_a_python,
     pytest.mark.skipif(sys.platform == "win32", reason="it is ended by POSIX signals"),
 ]
 SETTINGS = {"DJANGO_SETTINGS_MODULE": "shop_settings"}
@@ -22,6 +24,8 @@ CLOSE_POOL = "connections['default'].close_pool()"
 
 def django(dsn: str, folder: Path, *words: str, **env: str) -> Life:
     """Run a command of Django's to its end, under the agent."""
+    if importlib.util.find_spec("django") is None:
+        pytest.fail("django is not installed: pip install '.[servers]'")
     signals = (INT,) if "runserver" in words else ()
     cell = Cell("Django", words[0], ("-m", "django", *words), ATEXIT, signals, env={**SETTINGS, **env})
     life = live(cell, dsn, folder, agent=True)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +23,8 @@ from tests.programs import environment, split
 PROGRAMS = Path(__file__).parent / "programs"
 PATIENCE_S = 90.0
 SERVED = "served"
+_choosing = threading.Lock()
+_ports = iter([10_000 + (os.getpid() * 211 + number) % 20_000 for number in range(20_000)])
 
 
 @dataclass(frozen=True)
@@ -31,10 +36,16 @@ class Life:
     stderr: str
     events: list[dict[str, Any]]
     seconds: float
+    boxes: Path
 
     def of(self, pid: int, name: str) -> list[dict[str, Any]]:
         """The events of a name that one process told."""
         return [event for event in self.events if event["process.pid"] == pid and event["event"] == name]
+
+    @property
+    def words(self) -> list[str]:
+        """What it printed, each line once: whoever asks until he is answered asks more than once."""
+        return list(dict.fromkeys(re.sub(r"0x[0-9a-f]+|\d+", "N", line) for line in self.stdout.splitlines()))
 
     @property
     def pids(self) -> list[int]:
@@ -51,12 +62,12 @@ def live(cell: Cell, dsn: str, folder: Path, agent: bool) -> Life:
         folder: an empty one.
         agent: whether the agent is on; its black boxes are in ``boxes``.
     """
-    port = _free_port()
-    env = environment(DSN=dsn, PYTHONPATH=str(PROGRAMS), **cell.env)
+    ports = {"port": _free_port(), "stats": _free_port()}
+    env = environment(DSN=dsn, PYTHONPATH=str(PROGRAMS), MARK=str(folder / "mark"), **cell.env)
     if agent:
         env.update(POOLWITNESS="1", POOLWITNESS_FORMAT="json", POOLWITNESS_BLACKBOX=str(folder / "boxes"))
     (folder / "boxes").mkdir()
-    command = [word.format(port=port) if "{port}" in word else word for word in cell.command]
+    command = [word.format(python=sys.executable, **ports) if "{" in word else word for word in cell.command]
     if command[0].endswith(".py"):
         command[0] = str(PROGRAMS / command[0])
     with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:
@@ -70,47 +81,77 @@ def live(cell: Cell, dsn: str, folder: Path, agent: bool) -> Life:
             start_new_session=True,
         )
         try:
-            ended_mono = _end(cell, process, port, folder)
+            ending_mono = _end(cell, process, ports, folder)
             status = process.wait(PATIENCE_S)
-            seconds = time.monotonic() - ended_mono
+            ended_mono = time.monotonic()
         except (AssertionError, subprocess.TimeoutExpired) as error:
             said = (folder / "stderr").read_text("utf-8", "replace")[-3000:]
             raise AssertionError(f"{error}\n{said}") from error
         finally:
             _end_session(process)
+    if not cell.signals and (folder / "mark").exists():
+        ending_mono = float((folder / "mark").read_text())
     events, own = split((folder / "stderr").read_bytes())
     said = (folder / "stdout").read_text("utf-8", "replace")
-    return Life(status, said, own.decode("utf-8", "replace"), events, seconds)
+    return Life(status, said, own.decode("utf-8", "replace"), events, ended_mono - ending_mono, folder / "boxes")
 
 
-def _end(cell: Cell, process: subprocess.Popen[bytes], port: int, folder: Path) -> float:
-    """Wait until it has used its pool, and send it its signals; when that was done."""
+def _end(cell: Cell, process: subprocess.Popen[bytes], ports: dict[str, int], folder: Path) -> float:
+    """Wait until it has used its pool, and send it its signals; when that was done, or when it began."""
     if not cell.signals:
         return time.monotonic()
     for _ in range(cell.requests):
-        _wait_until_served(cell, process, port, folder)
+        if cell.requests > 1:
+            _poll(lambda: _workers(process.pid), "it has no worker", process)
+            before = _workers(process.pid)
+        _wait_until_served(cell, process, ports, folder)
+        if cell.requests > 1:
+            # It may not be stopped in the middle of its end: uWSGI's exit() called again skips what is left.
+            _poll(partial(_are_gone, before, process.pid), "the worker was not renewed", process)
     for number in cell.signals[:-1]:
         before = _workers(process.pid)
+        if cell.is_busy:
+            _keep_busy(ports["port"], process, folder)
         process.send_signal(number)
         # A reload: another worker, and its own pool.
         _poll(partial(_are_gone, before, process.pid), "the old workers are still there", process)
-        _wait_until_served(cell, process, port, folder)
+        _wait_until_served(cell, process, ports, folder)
+    if cell.is_busy and len(cell.signals) == 1:
+        _keep_busy(ports["port"], process, folder)
     ended_mono = time.monotonic()
-    process.send_signal(cell.signals[-1])
+    (os.killpg if cell.to_group else os.kill)(process.pid, cell.signals[-1])
     return ended_mono
 
 
-def _wait_until_served(cell: Cell, process: subprocess.Popen[bytes], port: int, folder: Path) -> None:
+def _wait_until_served(cell: Cell, process: subprocess.Popen[bytes], ports: dict[str, int], folder: Path) -> None:
     if not cell.serves:
         _poll(lambda: SERVED in (folder / "stdout").read_text("utf-8", "replace"), "it served nobody", process)
         return
-    _poll(lambda: _answer(port) == SERVED, "it serves nobody", process)
+    _poll(lambda: _answer(ports["port"]) == SERVED, "it serves nobody", process)
+    if any("{stats}" in word for word in cell.command):
+        _poll(lambda: _is_idle(ports["stats"]), "its workers are never idle", process)
 
 
-def _answer(port: int) -> str:
+def _keep_busy(port: int, process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Have a worker be in the middle of a request."""
+    (folder / "mark").unlink(missing_ok=True)
+    threading.Thread(target=_answer, args=[port, "/slow"], daemon=True).start()
+    _poll((folder / "mark").exists, "the request did not begin", process)
+
+
+def _is_idle(port: int) -> bool:
+    """Whether uWSGI's statistics say so: an answer is read before the worker is done with the request."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as connection, connection.makefile("rb") as file:
+            return all(worker["status"] == "idle" for worker in json.load(file)["workers"])
+    except (OSError, ValueError):
+        return False
+
+
+def _answer(port: int, path: str = "/") -> str:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     try:
-        connection.request("GET", "/")
+        connection.request("GET", path)
         return connection.getresponse().read().decode()
     except (OSError, http.client.HTTPException):
         return ""
@@ -137,8 +178,15 @@ def _workers(pid: int) -> set[int]:
 
 
 def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    # Below those that the system gives to anybody at any moment, and for each process of tests another stretch.
+    with _choosing:
+        for port in _ports:
+            try:
+                with socket.create_server(("127.0.0.1", port)):
+                    return port
+            except OSError:
+                continue
+    raise AssertionError("no free port")
 
 
 def _end_session(process: subprocess.Popen[bytes]) -> None:

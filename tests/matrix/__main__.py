@@ -17,8 +17,10 @@ from tests.postgres import embedded_postgres
 # 3.13 first: its exits are the slow ones, and what starts last ends last.
 PYTHONS = ("3.13", "3.10", "3.11", "3.12", "3.14", "3.15")
 POOLS = ("3.1", "3.2", "3.3")
-# What a change is most likely to break: the oldest Python, and the one whose exits are like no other's.
-COVER_ALL_POOLS = ("3.10", "3.13")
+# With --cover: each of the older pools on one Python, and real servers on the oldest Python and on the one whose exits
+# are like no other's.
+COVER_POOLS = {"3.1": ("3.10",), "3.2": ("3.12",)}
+COVER_SERVERS = ("3.10", "3.13")
 FOLDER = Path(".matrix")
 
 
@@ -55,7 +57,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--pythons", nargs="+", choices=PYTHONS, default=PYTHONS, metavar="X.Y")
     parser.add_argument("--pools", nargs="+", default=POOLS, metavar="X.Y")
     parser.add_argument(
-        "--cover", action="store_true", help=f"the older pools on {', '.join(COVER_ALL_POOLS)} only: 10 cells of 18"
+        "--cover", action="store_true", help="each of the older pools on one Python only, servers on two: 8 cells of 18"
     )
     parser.add_argument("--jobs", type=int, default=4, help="cells at a time; most of their time is waiting")
     parser.add_argument("--cell-timeout-s", type=float, default=1200)
@@ -75,18 +77,26 @@ def _build_wheel() -> Path:
 
 def _run_all(present: dict[str, Interpreter], wheel: Path, options: argparse.Namespace) -> dict[Cell, Result]:
     newest = options.pools[-1]
+
+    def has_servers(series: str) -> bool:
+        return not options.cover or series in COVER_SERVERS
+
     cells = [
         Cell(series, pool)
         for series in options.pythons
         if series in present
         for pool in options.pools
-        if pool == newest or not options.cover or series in COVER_ALL_POOLS
+        if pool == newest or not options.cover or series in COVER_POOLS.get(pool, ())
     ]
+
+    def extras_of(series: str) -> str:
+        return "test,servers" if has_servers(series) else "test"
+
     results: dict[Cell, Result] = {}
     with _database() as dsn, ThreadPoolExecutor(options.jobs) as workers:
         # Before the cells, so that a cell never waits for a base that waits for a worker.
         bases = {
-            series: workers.submit(make_base, interpreter, FOLDER / f"python{series}", wheel)
+            series: workers.submit(make_base, interpreter, FOLDER / f"python{series}", wheel, extras_of(series))
             for series, interpreter in present.items()
         }
 
@@ -99,6 +109,8 @@ def _run_all(present: dict[str, Interpreter], wheel: Path, options: argparse.Nam
                 (folder / "output.txt").write_text(str(reason))
                 return Result(0, 1, 0, 0.0, "it could not be set up")
             marked = options.marked if cell.pool == newest else f"({options.marked}) and not once_a_python"
+            if not has_servers(cell.series):
+                marked = f"({marked}) and not servers"
             return run_tests(python, folder, dsn, options.cell_timeout_s, marked, options.pytest)
 
         running = {workers.submit(run_cell, cell): cell for cell in cells}

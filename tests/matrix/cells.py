@@ -39,13 +39,14 @@ class Result:
     trouble: str = ""  # one sentence, where the tests did not come to an end by themselves
 
 
-def make_base(interpreter: Interpreter, folder: Path, wheel: Path) -> Path:
+def make_base(interpreter: Interpreter, folder: Path, wheel: Path, extras: str) -> Path:
     """Makes, or finds again, the environment that the cells of one Python copy.
 
     Args:
         interpreter: the Python.
         folder: where.
-        wheel: poolwitness; its extra ``test`` is installed with it.
+        wheel: poolwitness.
+        extras: of it, to be installed with it.
 
     Returns:
         The environment's Python.
@@ -54,11 +55,11 @@ def make_base(interpreter: Interpreter, folder: Path, wheel: Path) -> Path:
         CannotMake: pip failed, or the machine's Pythons cannot.
     """
     stamp = folder / "made-from"
-    made_from = f"{interpreter}\n{Path('pyproject.toml').read_text()}"
+    made_from = f"{interpreter} [{extras}]\n{Path('pyproject.toml').read_text()}"
     if stamp.exists() and stamp.read_text() == made_from:
         return python_of(folder)
     python = make(interpreter.path, folder)
-    run_pip(python, "install", f"{wheel}[test]")
+    run_pip(python, "install", f"{wheel}[{extras}]")
     stamp.write_text(made_from)
     return python
 

@@ -5,10 +5,12 @@ Asked when the first pool of a process is about to be made: by then a child know
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable
+from typing import Any
 
-_CELERY_ID = "poolwitness"
+_sends: list[tuple[Any, Any]] = []
 
 
 def watch(tell: Callable[[str], object]) -> None:
@@ -24,19 +26,33 @@ def watch(tell: Callable[[str], object]) -> None:
         finalize(None, tell, args=("atexit",), exitpriority=-sys.maxsize)
     signals = sys.modules.get("celery.signals")
     if signals is not None:
+        _after_all_handlers(signals.worker_process_shutdown, tell)
 
-        def worker_process_shutdown(**_: object) -> None:
+
+def _after_all_handlers(signal: Any, tell: Callable[[str], object]) -> None:
+    # Not a handler among the others: those that are connected after the pool is made come later, and one closes it.
+    # Put there in a parent it is there in its children, where alone it is sent.
+    if "send" in vars(signal):
+        return
+    original = signal.send
+
+    @functools.wraps(original)
+    def send(*args: Any, **named: Any) -> Any:
+        try:
+            return original(*args, **named)
+        finally:
             tell("celery.worker_process_shutdown")
 
-        # Connected in a parent it is there in its children, where alone it is sent; the id keeps it single.
-        signals.worker_process_shutdown.connect(worker_process_shutdown, weak=False, dispatch_uid=_CELERY_ID)
+    signal.send = send
+    _sends.append((signal, send))
 
 
 def forget() -> None:
     """Take back what can be taken back."""
-    signals = sys.modules.get("celery.signals")
-    if signals is not None:
-        signals.worker_process_shutdown.disconnect(dispatch_uid=_CELERY_ID)
+    while _sends:
+        signal, send = _sends.pop()
+        if vars(signal).get("send") is send:
+            del signal.send
 
 
 def is_forked_by_multiprocessing() -> bool:

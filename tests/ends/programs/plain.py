@@ -1,5 +1,6 @@
 """A process by itself, or the child of one, that ends in the way that its words say."""
 
+import concurrent.futures
 import multiprocessing
 import os
 import signal
@@ -13,12 +14,15 @@ import shop
 def end(how: str, ready: Any = None) -> None:
     """Come to an end."""
     shop.query()
+    shop.mark()
     if how == "sys.exit":
         sys.exit(3)
     if how == "exception":
         raise RuntimeError("the end")
     if how == "os._exit":
         os._exit(3)
+    if how == "SIGKILL":
+        os.kill(os.getpid(), signal.SIGKILL)
     if how == "crash":
         import faulthandler
 
@@ -40,6 +44,14 @@ def main(model: str, how: str) -> None:
             end(how)
             return
         sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) % 256)
+    elif model == "ProcessPoolExecutor":
+        with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("fork")) as executor:
+            executor.submit(end, how).result()
+    elif model == "Pool":
+        with multiprocessing.get_context("fork").Pool(1) as pool:
+            pool.apply(end, [how])
+            pool.close()
+            pool.join()
     else:
         context = multiprocessing.get_context(model)
         ready = context.Event()

@@ -1,6 +1,7 @@
 """An application as servers run it: its pool is made when first asked for, and nobody closes it."""
 
 import os
+import time
 from typing import Any
 
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
@@ -18,9 +19,18 @@ def query() -> str:
         return str(conn.execute("select 'served'").fetchone()[0])
 
 
+def mark() -> None:
+    """Say when the end begins, or that a request has begun."""
+    with open(os.environ["MARK"], "w") as file:
+        file.write(str(time.monotonic()))
+
+
 def app(environ: "dict[str, Any]", start_response: Any) -> "list[bytes]":
     """The application of WSGI servers."""
     body = query().encode()
+    if environ["PATH_INFO"] == "/slow":
+        mark()
+        time.sleep(60)
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
     return [body]
 

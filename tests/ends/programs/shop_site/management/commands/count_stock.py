@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import shop
 from django.core.management.base import BaseCommand
 from django.db import connection
 
@@ -14,3 +15,4 @@ class Command(BaseCommand):
         with connection.cursor() as cursor:  # mark: asked
             cursor.execute("select 'served'")
             self.stdout.write(cursor.fetchone()[0])
+        shop.mark()
