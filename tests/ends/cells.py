@@ -95,6 +95,10 @@ def uwsgi(*words: str, app: str = "shop:app") -> tuple[str, ...]:
 
 
 _ONE_REQUEST = ("--max-requests", "1", "--min-worker-lifetime", "0")
+_DEADLOCK = (
+    "its handler of SIGQUIT takes a lock that the worker has while it takes in a request; one that comes then waits for"
+    " ever, and gunicorn ends it by SIGKILL after --graceful-timeout, with the agent and without"
+)
 _ONE_TASK = ("--max-tasks-per-child", "1")
 
 
@@ -149,7 +153,15 @@ _django = partial(_server, "django", env=_DJANGO)
 
 SERVERS = (
     *(
-        _gunicorn(f"gunicorn, {model}", end, gunicorn(*words, *more), *signals, processes=processes, requests=requests)
+        _gunicorn(
+            f"gunicorn, {model}",
+            end,
+            gunicorn(*words, *more),
+            *signals,
+            processes=processes,
+            requests=requests,
+            note=_DEADLOCK if (model, end) in (("gthread", "SIGINT"), ("gthread", "SIGQUIT")) else "",
+        )
         for model, words in (("sync", ()), ("gthread", ("--threads", "2")), ("--preload", ("--preload",)))
         for end, more, signals, processes, requests in (
             ("SIGTERM", (), (TERM,), 1, 1),

@@ -24,7 +24,7 @@ PROGRAMS = Path(__file__).parent / "programs"
 PATIENCE_S = 90.0
 SERVED = "served"
 _choosing = threading.Lock()
-_ports = iter([10_000 + (os.getpid() * 211 + number) % 20_000 for number in range(20_000)])
+_ports = iter([10_000 + (os.getpid() * 1_009 + number) % 20_000 for number in range(20_000)])
 
 
 @dataclass(frozen=True)
@@ -107,14 +107,15 @@ def _end(cell: Cell, process: subprocess.Popen[bytes], ports: dict[str, int], fo
         _wait_until_served(cell, process, ports, folder)
         if cell.requests > 1:
             # It may not be stopped in the middle of its end: uWSGI's exit() called again skips what is left.
-            _poll(partial(_are_gone, before, process.pid), "the worker was not renewed", process)
+            _poll(partial(_are_replaced, before, process.pid), "the worker was not renewed", process)
+            _wait_until_idle(cell, process, ports)
     for number in cell.signals[:-1]:
         before = _workers(process.pid)
         if cell.is_busy:
             _keep_busy(ports["port"], process, folder)
         process.send_signal(number)
         # A reload: another worker, and its own pool.
-        _poll(partial(_are_gone, before, process.pid), "the old workers are still there", process)
+        _poll(partial(_are_replaced, before, process.pid), "the old workers are still there", process)
         _wait_until_served(cell, process, ports, folder)
     if cell.is_busy and len(cell.signals) == 1:
         _keep_busy(ports["port"], process, folder)
@@ -128,6 +129,12 @@ def _wait_until_served(cell: Cell, process: subprocess.Popen[bytes], ports: dict
         _poll(lambda: SERVED in (folder / "stdout").read_text("utf-8", "replace"), "it served nobody", process)
         return
     _poll(lambda: _answer(ports["port"]) == SERVED, "it serves nobody", process)
+    _wait_until_idle(cell, process, ports)
+
+
+def _wait_until_idle(cell: Cell, process: subprocess.Popen[bytes], ports: dict[str, int]) -> None:
+    # An answer is read before the server is done with the request: gunicorn's threads deadlock on a SIGQUIT then.
+    _poll(partial(_sleep_on, process.pid), "it is always at work", process)
     if any("{stats}" in word for word in cell.command):
         _poll(lambda: _is_idle(ports["stats"]), "its workers are never idle", process)
 
@@ -137,6 +144,26 @@ def _keep_busy(port: int, process: subprocess.Popen[bytes], folder: Path) -> Non
     (folder / "mark").unlink(missing_ok=True)
     threading.Thread(target=_answer, args=[port, "/slow"], daemon=True).start()
     _poll((folder / "mark").exists, "the request did not begin", process)
+
+
+def _sleep_on(pid: int) -> bool:
+    """Whether no thread of a process and its children does anything for a while; elsewhere than on Linux, that while."""
+    before = _states(pid)
+    time.sleep(0.2)
+    return before == _states(pid) and all(state == "S" for state, _ in before)
+
+
+def _states(pid: int) -> list[tuple[str, str]]:
+    """The state of each thread, and its time on a processor."""
+    found = []
+    for process in (pid, *_workers(pid)):
+        for stat in Path("/proc").glob(f"{process}/task/*/stat"):
+            try:
+                fields = stat.read_text("ascii", "replace").rpartition(")")[2].split()
+            except OSError:
+                return [("gone", "")]
+            found.append((fields[0], fields[11] + fields[12]))
+    return found
 
 
 def _is_idle(port: int) -> bool:
@@ -167,8 +194,9 @@ def _poll(is_so: Any, complaint: str, process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.05)
 
 
-def _are_gone(before: set[int], pid: int) -> bool:
-    return bool(before) and not before & _workers(pid)
+def _are_replaced(before: set[int], pid: int) -> bool:
+    now = _workers(pid)
+    return bool(before and now) and not before & now
 
 
 def _workers(pid: int) -> set[int]:
