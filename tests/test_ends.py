@@ -16,7 +16,7 @@ from tests.ends.lives import Life
 from tests.ends.table import PAGE, page
 from tests.programs import strict
 
-# What counts as the same time to end: measured beside other work, the slower one may just have had less of it.
+# What counts as the same time to end: the verdict is some work, for which others may be before it in the queue.
 RATIO, NOISE_S, TIMES = 1.2, 0.3, 5
 
 ends = [
@@ -57,9 +57,14 @@ def test_its_end_has_its_report(cell: Cell, ends_book: EndsBook) -> None:
 def test_its_end_takes_as_long_as_without_the_agent(cell: Cell, ends_book: EndsBook) -> None:
     """The best of some runs, where it seems to have taken longer."""
     pairs = [ends_book.pair(cell)]
-    while (times := _best(pairs))[0] > times[1] * RATIO + NOISE_S:
+    while (times := _best(pairs))[0] > times[1] * RATIO + NOISE_S * _crowd():
         assert len(pairs) < TIMES, f"{times[0]:.2f} s with the agent, {times[1]:.2f} s without"
         pairs.append(ends_book.again(cell))
+
+
+def _crowd() -> float:
+    """How many want each processor."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def _best(pairs: list[tuple[Life, Life]]) -> tuple[float, float]:

@@ -19,7 +19,8 @@ verdict says PW001, since the pool was left open. *Nobody* means that no Python 
 `POOLWITNESS_BLACKBOX` has kept the pool, and `poolwitness postmortem` tells of it. *Asked for* is `POOLWITNESS_SIGTERM=1`.
 
 The tests run many of them at once, so the time is compared again where the end with the agent seems to have taken
-longer: the best of five runs may be at most a fifth longer, and 0.3 s.
+longer: the best of five runs may be at most a fifth longer, and 0.3 s for the verdict, more where other work wants the
+processors.
 
 The first table is run on every change, on all Pythons, and needs nothing but the Python (`make slow` on that of the
 environment). The second needs the servers' packages (`make servers`). It is run on every change on the Pythons whose
