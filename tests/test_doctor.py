@@ -16,6 +16,8 @@ import poolwitness
 from poolwitness.cli.interpreter import at_exit
 from tests.commands import cli
 
+pytestmark = pytest.mark.once
+
 SITEDIR = Path(poolwitness.__file__).parent / "site"
 
 

@@ -16,6 +16,8 @@ from tests.programs import environment, split
 from tests.programs import run as run_program
 from tests.scenarios.connecting.wrong_password.server_settings import want_a_password
 
+pytestmark = pytest.mark.once
+
 PROGRAMS = Path(__file__).parent / "exhaustion_notes"
 DOCUMENT = Path(__file__).parent.parent / "docs" / "exhaustion.md"
 IN_DOCUMENT = ("idle_in_transaction", "lost_slots", "wrong_password")

@@ -102,6 +102,7 @@ def renderer(profile: str) -> JsonRenderer:
     return render
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("profile", ["default", *[pytest.param(name, marks=pytest.mark.slow) for name in NAMES[1:]]])
 @pytest.mark.parametrize("event", EVENTS, ids=BY_NAME)
 def test_each_hostile_value_in_each_field(event: Event, profile: str) -> None:

@@ -24,6 +24,7 @@ from tests.many_writers.reader import Reader
 from tests.programs import LINE_BYTES, environment
 
 pytestmark = [
+    pytest.mark.once,
     pytest.mark.skipif(sys.platform == "win32", reason="it forks"),
     pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning"),
 ]

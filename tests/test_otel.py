@@ -18,6 +18,8 @@ from poolwitness.report import otel_metrics
 from tests.programs import PATIENCE_S, environment, run, same
 from tests.schema.validation import validate
 
+pytestmark = pytest.mark.once
+
 PROGRAM = """
     import asyncio, os, sys, threading, time
     {before}

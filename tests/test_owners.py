@@ -18,6 +18,8 @@ import pytest
 
 from poolwitness.observe.owners import BUDGET_S, LONGEST, owners_of
 
+pytestmark = pytest.mark.once
+
 # These tests are about what is found; what it may cost is asked at the end.
 PATIENCE_S = 20.0
 HERE = __name__

@@ -21,6 +21,8 @@ POOLS = ("3.1", "3.2", "3.3")
 # are like no other's.
 COVER_POOLS = {"3.1": ("3.10",), "3.2": ("3.12",)}
 COVER_SERVERS = ("3.10", "3.13")
+# Where the tests are run that say the same on every Python.
+ONCE_ON = "3.13"
 FOLDER = Path(".matrix")
 
 
@@ -59,7 +61,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--cover", action="store_true", help="each of the older pools on one Python only, servers on two: 8 cells of 18"
     )
-    parser.add_argument("--jobs", type=int, default=4, help="cells at a time; most of their time is waiting")
+    parser.add_argument("--jobs", type=int, default=3, help="cells at a time; most of their time is waiting")
     parser.add_argument("--cell-timeout-s", type=float, default=1200)
     parser.add_argument("--marked", default="matrix", help="pytest's expression of markers")
     parser.add_argument("--require-all", action="store_true", help="fail where a Python is missing")
@@ -108,7 +110,7 @@ def _run_all(present: dict[str, Interpreter], wheel: Path, options: argparse.Nam
                 folder.mkdir(parents=True, exist_ok=True)
                 (folder / "output.txt").write_text(str(reason))
                 return Result(0, 1, 0, 0.0, "it could not be set up")
-            marked = options.marked if cell.pool == newest else f"({options.marked}) and not once_a_python"
+            marked = _marked(cell, newest, options)
             if not has_servers(cell.series):
                 marked = f"({marked}) and not servers"
             return run_tests(python, folder, dsn, options.cell_timeout_s, marked, options.pytest)
@@ -124,6 +126,15 @@ def _run_all(present: dict[str, Interpreter], wheel: Path, options: argparse.Nam
             kill_all()
             raise
     return results
+
+
+def _marked(cell: Cell, newest: str, options: argparse.Namespace) -> str:
+    """The tests of one cell: fewer for the older pools, and the rest for one."""
+    marked: str = options.marked
+    if cell.pool != newest:
+        marked = f"({marked}) and not once_a_python"
+        return f"{marked} and not of_a_kind" if options.cover else marked
+    return f"({marked}) or (once and not slow)" if marked == "matrix" and cell.series == ONCE_ON else marked
 
 
 def _database() -> AbstractContextManager[str]:
