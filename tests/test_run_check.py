@@ -14,7 +14,10 @@ import pytest
 
 from tests.commands import check_words, environ
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has other statuses and other signals")
+pytestmark = [
+    pytest.mark.once,
+    pytest.mark.skipif(os.name == "nt", reason="Windows has other statuses and other signals"),
+]
 
 LEAK = """
 import os, sys, signal, time
