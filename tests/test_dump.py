@@ -110,10 +110,7 @@ def test_a_blocked_event_loop_answers_where_a_signal_was_asked_for(dsn: str) -> 
         assert pool["checkouts"][0]["holder"] == "holder"
 
 
-NOT_ON_3_10 = pytest.mark.skipif(sys.version_info < (3, 11), reason="such a child stands still, without the agent too")
-
-
-@pytest.mark.parametrize("how", ["by Python", pytest.param("by C", marks=NOT_ON_3_10)])
+@pytest.mark.parametrize("how", ["by Python", "by C"])
 def test_a_forked_child_answers_for_itself(how: str, dsn: str) -> None:
     with running("forking", how, dsn=dsn, **ON) as parent:
         child, named_parent = (int(word) for word in parent.words[1:])
