@@ -115,6 +115,8 @@ def test_elastic() -> None:
     assert closed["event.duration"] == 3_600_500_000_000
     for_ages = {**samples.SAMPLES["poolwitness.pool.closed"], "poolwitness.pool.open_s": 1e9}
     assert renamed("ecs", for_ages)["event.duration"] == 2**53
+    past_every_float = {**for_ages, "poolwitness.pool.open_s": 1e305}
+    assert renamed("ecs", past_every_float)["event.duration"] == 2**53
     assert renamed("ecs", samples.SAMPLES["poolwitness.pool.state"])["event.kind"] == "state"
 
 

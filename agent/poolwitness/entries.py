@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 import weakref
-from collections.abc import Container
 from operator import attrgetter
 from typing import Any
 
+from poolwitness.holders import Holder
 from poolwitness.records import Frame, Stack, Target
 from poolwitness.stacks import RawStack, resolve
 
@@ -26,64 +25,6 @@ class SlotRef(weakref.ref):  # type: ignore[type-arg]  # generic only in the stu
 
     __slots__ = ("slot",)
     slot: Slot
-
-
-# What the black box knows of a holder before it has written it: where to, the stack, and how that is written.
-Boxed = tuple[Any, RawStack | None, bytes, int, int]
-NOT_BOXED: Boxed = (None, None, b"", 0, 0)
-
-
-class ThreadHolder:
-    """A thread that takes connections: made when it takes its first, kept in a thread-local."""
-
-    __slots__ = ("boxed", "ident", "last", "name", "thread")
-    in_task = False
-
-    def __init__(self) -> None:
-        self.ident = threading.get_ident()
-        # Not current_thread(): it would make a stand-in for a thread that the threading module did not start.
-        thread = threading._active.get(self.ident)  # type: ignore[attr-defined]
-        self.thread = weakref.ref(thread) if thread is not None else None
-        self.name = str(thread.name) if thread is not None else ""
-        # What it took last, to see it take a second while it has the first.
-        self.last: Slot | None = None
-        self.boxed = NOT_BOXED
-
-    def is_there(self, idents: Container[int]) -> bool:
-        """Whether the thread has not ended.
-
-        By the thread itself: an identifier is given again, and a name may be changed.
-
-        Args:
-            idents: of the threads that stand in a frame now; enough only for one that `threading` does not know, as
-                the main thread stands in none for a moment before atexit runs.
-        """
-        if self.thread is None:
-            return self.ident in idents
-        # Not is_alive(): the main thread is told to have ended before atexit runs.
-        thread = self.thread()
-        return thread is not None and threading._active.get(self.ident) is thread  # type: ignore[attr-defined]
-
-
-class TaskHolder:
-    """An asyncio task that has a connection, known weakly."""
-
-    __slots__ = ("boxed", "last", "name", "task")
-    in_task = True
-
-    def __init__(self, task: Any) -> None:
-        self.task = weakref.ref(task)
-        self.name = str(task.get_name())
-        self.last: Slot | None = None
-        self.boxed = NOT_BOXED
-
-    def is_there(self, idents: Container[int]) -> bool:
-        """Whether the task has not ended; threads have no say in it."""
-        task = self.task()
-        return task is not None and not task.done()
-
-
-Holder = ThreadHolder | TaskHolder
 
 
 class Slot:

@@ -41,7 +41,7 @@ class Looking:
         sweep_s = self.stages.config.sweep_s
         # Whether the verdict has been told: there is nothing to look for any more.
         self.over = False
-        self.stages.ending = EndingWatch()
+        self.ending = EndingWatch()
         # At level ``exit`` the sweeper answers, but does not look.
         self.sweeper = Sweeper(math.inf if self.stages.config.level == "exit" else sweep_s, self.sweep, self.asking)
         self.loop_sweeper = LoopSweeper(sweep_s, self.sweep_on_loop)
@@ -71,7 +71,7 @@ class Looking:
 
     def needs_sweeper(self) -> bool:
         """Whether a sync pool is open, or a connection of one that was closed is still out."""
-        any_pool = self.asking.wants_thread or self.stages.ending.kind == "threads"
+        any_pool = self.asking.wants_thread or self.ending.kind == "threads"
         return any(
             not entry.inherited and (not entry.is_async or any_pool) and (entry.state == "open" or bool(entry.taken()))
             for entry in self.stages.ledger.pools.copy().values()
@@ -86,7 +86,7 @@ class Looking:
         with part:
             self.take_in()
             entries = stages.ledger.entries()
-            entries += [entry for entry in stages.ending.remember(entries) if entry not in entries]
+            entries += [entry for entry in self.ending.remember(entries) if entry not in entries]
             inspector.sample(entries, THREADS_A_SWEEP)
             inspector.watch_activity(entries)
             for entry in entries:
@@ -112,7 +112,7 @@ class Looking:
         if not self.sweeper.alive:
             self.sweep()
         return self.stages.parts["sweeper"].enabled and (
-            bool(self.stages.ending.left_behind)
+            bool(self.ending.left_behind)
             or any(entry.is_async and entry.state == "open" for entry in self.stages.ledger.pools.copy().values())
         )
 
@@ -126,7 +126,7 @@ class Looking:
             return
         with part:
             self.take_in()
-            self.stages.ending.look(self.stages.ledger.entries())
+            self.ending.look(self.stages.ledger.entries())
             if self.needs_sweeper() and not self.sweeper.alive and ending.has_threads_to_wait_for():
                 try:
                     self.sweeper.start()
@@ -137,6 +137,6 @@ class Looking:
         part = self.stages.parts["ending"]
         if part.enabled:
             with part:
-                if not self.stages.ending.kind:
+                if not self.ending.kind:
                     ending.when_main_thread_is_over(self.main_thread_over)
-                self.stages.inspector.ending = self.stages.ending.look(entries)
+                self.stages.inspector.ending = self.ending.look(entries)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, cast
 from poolwitness.config import Config
 from poolwitness.inspector import Inspector
 from poolwitness.ledger import Ledger
-from poolwitness.observe.ending import EndingWatch
 from poolwitness.observe.patches import Patches
 from poolwitness.observe.recorder import record_pool
 from poolwitness.report.outputs import open_sinks
@@ -59,7 +58,6 @@ class Stages:
         self.pipeline = Pipeline(open_sinks(config, self.problems))
         self.teller = Teller(self.pipeline, self.parts["report"])
         self.inspector = Inspector(config, self.ledger, self.teller, self.parts)
-        self.ending = EndingWatch()
         self.blackbox = self._new_blackbox()
         self.telemetry = self._new_telemetry()
 

@@ -14,7 +14,8 @@ from typing import Any
 
 from poolwitness.blackbox import layout
 from poolwitness.blackbox.writer import Writer
-from poolwitness.entries import NOT_BOXED, PoolEntry, Slot
+from poolwitness.entries import PoolEntry, Slot
+from poolwitness.holders import NOT_BOXED
 from poolwitness.observe.frames import current_frames
 from poolwitness.stacks import RawStack, resolve
 

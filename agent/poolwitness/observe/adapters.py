@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from poolwitness.ledger import Ledger, PoolEntry, Slot
-from poolwitness.observe.checkouts import nearest
+from poolwitness.observe.callers import nearest
 from poolwitness.observe.patches import AnyFunction, Patches
 from poolwitness.safety import Part
 from poolwitness.stacks import RawStack

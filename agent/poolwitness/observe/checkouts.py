@@ -10,26 +10,20 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any, Protocol
 
-from poolwitness.entries import PoolEntry, Slot, TaskHolder, ThreadHolder
+from poolwitness.entries import PoolEntry, Slot
+from poolwitness.holders import TaskHolder, ThreadHolder
 from poolwitness.ledger import Ledger
-from poolwitness.observe import forks
+from poolwitness.observe import callers, forks
+from poolwitness.observe.callers import nearest, whole
 from poolwitness.observe.crossings import RETURNED, USED, Crossings
 from poolwitness.observe.filling import FillingWatch
 from poolwitness.observe.patches import AnyFunction, Patches
 from poolwitness.observe.timings import Timings
 from poolwitness.safety import Part, fail
-from poolwitness.stacks import RawStack, kind_of
-
-# How far to look for the application's frame: past SQLAlchemy or Django, not to the end of a web framework.
-DEEPEST = 30
-
-MOST_KNOWN = 10_000
-
-_application: dict[int, bool] = {}
-_kept: list[CodeType] = []
+from poolwitness.stacks import RawStack
 
 
 class CheckoutListener(Protocol):
@@ -56,58 +50,6 @@ class Recorder(Protocol):
 
     taken: Callable[[Slot], None]
     returned: Callable[[Slot], None]
-
-
-def is_application(code: CodeType) -> bool:
-    """Whether a code object is the application's; asked once for each, by its id, since hashing one is slow."""
-    known = _application.get(id(code))
-    if known is None:
-        if len(_kept) >= MOST_KNOWN:
-            # A program that generates code; the answers first, so that none outlives its code object.
-            _application.clear()
-            _kept.clear()
-        _kept.append(code)
-        known = _application[id(code)] = kind_of(code.co_filename) == "application"
-    return known
-
-
-def nearest(frame: FrameType | None) -> RawStack:
-    """The application's nearest frame and its caller; without one, the nearest that is not ours or psycopg's."""
-    application = _application
-    first = frame
-    for _ in range(DEEPEST):
-        if frame is None:
-            break
-        code = frame.f_code
-        known = application.get(id(code))
-        if known or (known is None and is_application(code)):
-            caller = frame.f_back
-            if caller is None:
-                return (code, frame.f_lasti)
-            return (code, frame.f_lasti, caller.f_code, caller.f_lasti)
-        frame = frame.f_back
-    return _few(first)
-
-
-def _few(frame: FrameType | None) -> RawStack:
-    raw: list[CodeType | int] = []
-    for _ in range(DEEPEST):
-        if frame is None:
-            break
-        raw += (frame.f_code, frame.f_lasti)
-        frame = frame.f_back
-    return tuple(raw)
-
-
-def whole(frame: FrameType | None) -> RawStack:
-    """Every frame, for the level ``trace``."""
-    raw: list[CodeType | int] = []
-    append = raw.append
-    while frame is not None:
-        append(frame.f_code)
-        append(frame.f_lasti)
-        frame = frame.f_back
-    return tuple(raw)
 
 
 class CheckoutWatch:
@@ -166,7 +108,7 @@ class CheckoutWatch:
         part, slots_get, new_slot = self.part, self.ledger.slots.get, self.ledger.new_slot
         capture, here, noted = self.capture, self.here, self._noted_wait
         getframe, monotonic, nested = sys._getframe, time.monotonic, self.listener.nested
-        known, trace = _application.get, self.trace
+        known, trace = callers.answers.get, self.trace
         gone, some_gone, taken = self.ledger.gone_slots, self.listener.some_gone, self.taken
         home, look_closer = forks.home, self.crossings.look
 

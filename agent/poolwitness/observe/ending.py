@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import Any
 
-from poolwitness.entries import PoolEntry, TaskHolder, ThreadHolder
+from poolwitness.entries import PoolEntry
+from poolwitness.holders import TaskHolder, ThreadHolder
 from poolwitness.observe.frames import current_frames
 from poolwitness.observe.recorder import status_of
 from poolwitness.observe.standing import Standing, of_task

@@ -10,7 +10,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-_sends: list[tuple[Any, Any]] = []
+# Each signal with the send of its own that it had, and ours.
+_sends: list[tuple[Any, Any, Any]] = []
 
 
 def watch(tell: Callable[[str], object]) -> None:
@@ -32,9 +33,9 @@ def watch(tell: Callable[[str], object]) -> None:
 def _after_all_handlers(signal: Any, tell: Callable[[str], object]) -> None:
     # Not a handler among the others: those that are connected after the pool is made come later, and one closes it.
     # Put there in a parent it is there in its children, where alone it is sent.
-    if "send" in vars(signal):
+    if any(known is signal for known, *_ in _sends):
         return
-    original = signal.send
+    own, original = vars(signal).get("send"), signal.send
 
     @functools.wraps(original)
     def send(*args: Any, **named: Any) -> Any:
@@ -44,15 +45,19 @@ def _after_all_handlers(signal: Any, tell: Callable[[str], object]) -> None:
             tell("celery.worker_process_shutdown")
 
     signal.send = send
-    _sends.append((signal, send))
+    _sends.append((signal, own, send))
 
 
 def forget() -> None:
     """Take back what can be taken back."""
     while _sends:
-        signal, send = _sends.pop()
-        if vars(signal).get("send") is send:
+        signal, own, send = _sends.pop()
+        if vars(signal).get("send") is not send:
+            continue
+        if own is None:
             del signal.send
+        else:
+            signal.send = own
 
 
 def is_forked_by_multiprocessing() -> bool:

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any
 
-from poolwitness.entries import Holder, TaskHolder
+from poolwitness.holders import Holder, TaskHolder
 from poolwitness.ledger import Ledger, PoolEntry, Slot
-from poolwitness.observe.checkouts import SUSPECTED, is_application
+from poolwitness.observe.callers import is_application
+from poolwitness.observe.checkouts import SUSPECTED
 from poolwitness.stacks import RawStack
 
 MOST_INCIDENTS = 50

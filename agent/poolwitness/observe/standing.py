@@ -7,7 +7,8 @@ import threading
 from types import CodeType, FrameType
 from typing import Any
 
-from poolwitness.entries import Slot, ThreadHolder
+from poolwitness.entries import Slot
+from poolwitness.holders import ThreadHolder
 from poolwitness.observe.frames import current_frames
 from poolwitness.records import Stack
 from poolwitness.stacks import capture_from, resolve

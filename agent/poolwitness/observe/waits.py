@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, Protocol
 
-from poolwitness.observe.checkouts import nearest, whole
+from poolwitness.observe.callers import nearest, whole
 from poolwitness.observe.patches import AnyFunction, Patches
 from poolwitness.safety import Part
 from poolwitness.stacks import RawStack

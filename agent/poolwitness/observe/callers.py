@@ -1,0 +1,68 @@
+"""Whose frames took a connection: a few of the application's, or all of them, noted in a microsecond."""
+
+from __future__ import annotations
+
+from types import CodeType, FrameType
+
+from poolwitness.stacks import RawStack, kind_of
+
+# How far to look for the application's frame: past SQLAlchemy or Django, not to the end of a web framework.
+DEEPEST = 30
+
+MOST_KNOWN = 10_000
+
+# By the id of a code object: hashing one is slow.
+answers: dict[int, bool] = {}
+_alive: list[CodeType] = []
+
+
+def is_application(code: CodeType) -> bool:
+    """Whether a code object is the application's; asked once for each, by its id, since hashing one is slow."""
+    known = answers.get(id(code))
+    if known is None:
+        if len(_alive) >= MOST_KNOWN:
+            # A program that generates code; the answers first, so that none outlives its code object.
+            answers.clear()
+            _alive.clear()
+        _alive.append(code)
+        known = answers[id(code)] = kind_of(code.co_filename) == "application"
+    return known
+
+
+def nearest(frame: FrameType | None) -> RawStack:
+    """The application's nearest frame and its caller; without one, the nearest that is not ours or psycopg's."""
+    application = answers
+    first = frame
+    for _ in range(DEEPEST):
+        if frame is None:
+            break
+        code = frame.f_code
+        known = application.get(id(code))
+        if known or (known is None and is_application(code)):
+            caller = frame.f_back
+            if caller is None:
+                return (code, frame.f_lasti)
+            return (code, frame.f_lasti, caller.f_code, caller.f_lasti)
+        frame = frame.f_back
+    return _few(first)
+
+
+def _few(frame: FrameType | None) -> RawStack:
+    raw: list[CodeType | int] = []
+    for _ in range(DEEPEST):
+        if frame is None:
+            break
+        raw += (frame.f_code, frame.f_lasti)
+        frame = frame.f_back
+    return tuple(raw)
+
+
+def whole(frame: FrameType | None) -> RawStack:
+    """Every frame, for the level ``trace``."""
+    raw: list[CodeType | int] = []
+    append = raw.append
+    while frame is not None:
+        append(frame.f_code)
+        append(frame.f_lasti)
+        frame = frame.f_back
+    return tuple(raw)
