@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import random
 import re
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,6 +18,7 @@ from poolwitness.history.columns import COLUMNS
 from poolwitness.history.reading import read
 from poolwitness.history.sources import sources
 from poolwitness.history.store import Store
+from tests.history.clickhouse import ClickHouse
 from tests.history.lines import Process, day
 from tests.history.test_answers import history
 
@@ -51,28 +49,6 @@ def fleet() -> bytes:
         if chance.random() < 0.8:
             lines.append(process.verdict())
     return b"".join(lines)
-
-
-class ClickHouse:
-    """ClickHouse in this process, as a fleet's would be set up: from the files of the package alone."""
-
-    def __init__(self, folder: Path) -> None:
-        self.session = import_module("chdb.session").Session(str(folder))
-        for statement in ("CREATE DATABASE shop", "USE shop", questions.text("clickhouse/table")):
-            self.session.query(statement)
-        self.session.query("CREATE TABLE lines (raw String) ENGINE = MergeTree ORDER BY tuple()")
-
-    def load(self, log: Path) -> None:
-        """Take in a file of lines."""
-        self.session.query(f"INSERT INTO lines SELECT raw FROM file('{log}', LineAsString, 'raw String')")
-        self.session.query(questions.text("clickhouse/load"))
-        self.session.query("TRUNCATE TABLE lines")
-
-    def rows(self, sql: str) -> list[dict[str, Any]]:
-        """The answer to a question."""
-        settings = " SETTINGS output_format_json_quote_64bit_integers = 0"
-        told = str(self.session.query(sql.strip().removesuffix(";") + settings, "JSONEachRow"))
-        return [json.loads(line) for line in told.splitlines()]
 
 
 @pytest.fixture(scope="module", params=["a known history", "a fleet"])
@@ -128,6 +104,7 @@ def test_both_tables_have_the_columns_that_are_read() -> None:
     assert columns[0] == columns[1]
     assert set(columns[0]) == {"moment", "process", "pool_file", *(column.name for column in COLUMNS)}
     load = questions.text("clickhouse/load")
-    assert re.findall(r"AS (\w+),?$", load, re.M) == columns[1]
+    assert re.findall(r"^    .* AS (\w+),?$", load[: load.index("FROM (")], re.M) == columns[1]
     for column in COLUMNS:
-        assert f"'{column.key}'" in load
+        types = {"text": "String", "integer": "Int64", "real": "Float64"}
+        assert re.search(rf"^ +`?{re.escape(column.key)}`? {types[column.kind]},?$", load, re.M)

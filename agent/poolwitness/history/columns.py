@@ -66,13 +66,16 @@ QUIET_EVENTS = ("poolwitness.pool.opened", "poolwitness.pool.closed")
 QUIET = f"event IN {QUIET_EVENTS}"
 QUIET_COLUMNS = ("moment", "process", "made_at", *(column.name for column in COLUMNS if column.quiet))
 _TYPES = {"text": "VARCHAR", "integer": "BIGINT", "real": "DOUBLE"}
+# What an event is taken apart as: a struct's fields are had for nothing, where each element of a list is copied.
+_TYPED = "{" + ", ".join(f'"{key}":"{_TYPES[kind]}"' for key, kind in {**KINDS, "logger": "text"}.items()) + "}"
 _LARGEST = 2**53  # beyond it JSON's integers lose digits on the way, and sums of them their range
 _OURS = "moment IS NOT NULL AND starts_with(event, 'poolwitness.') AND run_id <> ''"
 # Of a line as text: whether it is one at all, names us, looks like an event as it stands, and like a quiet one.
+# (The name is near the beginning; to look for it in the whole of the others would take as long as to read them.)
 NOT_BLANK = r"(starts_with(raw, '{') OR regexp_matches(raw, '[^ \t\x0b\x0c]'))"
 NAMED = "contains(raw, 'poolwitness')"
 CANDIDATE = """(starts_with(raw, '{') AND contains(raw, '"logger":"poolwitness"'))"""
-QUIET_CANDIDATE = " OR ".join(f"""contains(raw, '"event":"{event}"')""" for event in QUIET_EVENTS)
+QUIET_CANDIDATE = " OR ".join(f"""contains(left(raw, 120), '"event":"{event}"')""" for event in QUIET_EVENTS)
 
 
 def quiet_events(listed: str, *, named: bool = False) -> str:
@@ -96,6 +99,22 @@ def quiet_events(listed: str, *, named: bool = False) -> str:
     )
 
 
+def further_events(source: str) -> str:
+    """The SELECT of all other events, of lines that look like events as they stand.
+
+    Args:
+        source: a table or table function with the column ``raw``, one line a row.
+
+    Returns:
+        One row a line; ``moment``, which the table wants, is NULL for one that is no such event. (A WHERE would take
+        each line apart a second time.)
+    """
+    columns = ", ".join(("process", *(column.name for column in COLUMNS), "pool_file"))
+    parsed = f"(SELECT TRY(from_json(raw, '{_TYPED}')) AS v FROM {source})"
+    moment = f"CASE WHEN run AND {_OURS} AND NOT {QUIET} THEN moment END AS moment"
+    return f"SELECT {moment}, {columns} FROM ({_apart(parsed, 'v.', '')})"
+
+
 def staging(source: str) -> str:
     """The SELECT that takes lines apart, whatever they are: several times as long as `quiet_events` takes.
 
@@ -106,10 +125,8 @@ def staging(source: str) -> str:
         One row a line that is not blank: ``raw`` where somebody has to look at it (a line that names us and is not one
         of ours as it stands), ``ours``, and the columns of the tables.
     """
-    # A struct's fields are had for nothing, where each element of a list is copied.
-    types = ", ".join(f'"{key}":"{_TYPES[kind]}"' for key, kind in {**KINDS, "logger": "text"}.items())
     lines = f"""(
-  SELECT raw, {NAMED} AS named, CASE WHEN {CANDIDATE} THEN TRY(from_json(raw, '{{{types}}}')) END AS v
+  SELECT raw, {NAMED} AS named, CASE WHEN {CANDIDATE} THEN TRY(from_json(raw, '{_TYPED}')) END AS v
   FROM {source} WHERE {NOT_BLANK}
 )"""
     return f"""

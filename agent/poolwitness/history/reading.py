@@ -12,7 +12,9 @@ from poolwitness.history.streams import lines, packed, pieces, regular
 from poolwitness.history.tally import Tally
 from poolwitness.history.unwrap import HEAD, bare, events_in, looks_ours
 
-BATCH = 256 << 20  # bytes of lines that are taken apart at a time: some 120,000 rows, which are stored as one group
+# Bytes of lines that are taken apart at a time: some 700,000 lines. Each processor should fill whole groups of
+# 120,000 rows, as what is over is put into the table by one processor alone.
+BATCH = 1 << 30
 
 Advance = Callable[[int], None]
 Take = Callable[[Sequence[str]], Staged]

@@ -17,6 +17,7 @@ from poolwitness.history.columns import (
     QUIET,
     QUIET_CANDIDATE,
     QUIET_COLUMNS,
+    further_events,
     quiet_events,
     staging,
     view,
@@ -106,19 +107,33 @@ class Store:
             f"FROM (SELECT raw, CASE WHEN {CANDIDATE} THEN CASE WHEN {QUIET_CANDIDATE} THEN 2 ELSE 3 END "
             f"WHEN {NAMED} THEN 1 ELSE 0 END AS kind FROM {_lines(paths)} WHERE {NOT_BLANK})"
         )
-        counts = self.one("SELECT count(*) AS lines, count(*) FILTER (kind = 2) AS quiet FROM sorted")
-        if counts["quiet"]:
-            self.connection.execute("BEGIN")
-            try:
-                kept = self._of_files(f"INSERT INTO quiet_events BY NAME {quiet_events(_listed(paths))}")
-                if kept != counts["quiet"]:
-                    raise Mixed(f"{counts['quiet']} lines that look like pools opened or closed, and {kept} that are")
-                self.connection.execute("COMMIT")
-            except BaseException:
-                self.connection.execute("ROLLBACK")
-                raise
+        counts = self.one(
+            "SELECT count(*) AS lines, count(*) FILTER (kind = 2) AS quiet, count(*) FILTER (kind = 3) AS further, "
+            "count(*) FILTER (kind = 1) AS named FROM sorted"
+        )
+        quiet = f"INSERT INTO quiet_events BY NAME {quiet_events(_listed(paths))}"
+        if counts["quiet"] and not self._inserted(quiet, counts["quiet"]):
+            raise Mixed("lines that look like pools opened or closed, and are not")
+        looking = "(SELECT raw FROM sorted WHERE kind = 3)"
+        if self._inserted(f"INSERT INTO other_events BY NAME {further_events(looking)}", counts["further"]):
+            self.connection.execute("CREATE OR REPLACE TEMP TABLE staged AS SELECT raw FROM sorted WHERE kind = 1")
+            return Staged(counts["lines"], counts["quiet"] + counts["further"], counts["named"])
         rest = self._taken_apart("(SELECT raw FROM sorted WHERE raw IS NOT NULL)")
         return Staged(counts["lines"], counts["quiet"] + rest.ours, rest.named)
+
+    def _inserted(self, sql: str, expected: int) -> bool:
+        """Whether a statement inserted as many rows as expected; if not, none stays."""
+        self.connection.execute("BEGIN")
+        try:
+            kept = self._of_files(sql)
+        except Mixed:
+            self.connection.execute("ROLLBACK")
+            return False
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            raise
+        self.connection.execute("COMMIT" if kept == expected else "ROLLBACK")
+        return kept == expected
 
     def loadable(self, paths: Sequence[str]) -> list[str]:
         """Those of some files that `load` can be expected to take, where it did not take all of them.

@@ -29,28 +29,73 @@ WITH
         WHERE p.opened_at IS NOT NULL
     ),
     changes AS (
-        SELECT from_at AS moment, 1 AS pools, connections, threads FROM lives
-        UNION ALL
-        SELECT to_at AS moment, -1 AS pools, -connections AS connections, -threads AS threads FROM lives
+        SELECT
+            moment, CAST(floor((moment - start_at) * CAST(786432 AS DOUBLE) / length) AS BIGINT) AS part,
+            pools, connections, threads
+        FROM (
+            SELECT from_at AS moment, 1 AS pools, connections, threads FROM lives
+            UNION ALL
+            SELECT to_at AS moment, -1 AS pools, -connections AS connections, -threads AS threads FROM lives
+        ) AS c CROSS JOIN span AS s
     ),
-    moments AS (
-        SELECT moment, sum(pools) AS pools, sum(connections) AS connections, sum(threads) AS threads
-        FROM changes GROUP BY moment
+    -- To put all changes in order takes longest. So first 8,192 parts a step: how much each changes, and by how much
+    -- at the most it goes up in between; only those that may hold the step's maximum are looked at change by change.
+    parts AS (
+        SELECT
+            part, sum(pools) AS pools_by, sum(connections) AS connections_by, sum(threads) AS threads_by,
+            sum(CASE WHEN pools > 0 THEN 1 ELSE 0 END) AS pools_up,
+            sum(CASE WHEN pools > 0 THEN connections ELSE 0 END) AS connections_up,
+            sum(CASE WHEN pools > 0 THEN threads ELSE 0 END) AS threads_up
+        FROM changes GROUP BY part
+    ),
+    levels AS (
+        SELECT
+            part, CAST(floor(part / 8192) AS BIGINT) AS step,
+            pools_by, connections_by, threads_by, pools_up, connections_up, threads_up,
+            sum(pools_by) OVER (ORDER BY part) AS pools_then,
+            sum(connections_by) OVER (ORDER BY part) AS connections_then,
+            sum(threads_by) OVER (ORDER BY part) AS threads_then
+        FROM parts
+    ),
+    steps AS (
+        SELECT
+            step AS of_step,
+            max(pools_then) AS pools_most, max(connections_then) AS connections_most, max(threads_then) AS threads_most,
+            max_by(pools_then, part) AS pools_after,
+            max_by(connections_then, part) AS connections_after,
+            max_by(threads_then, part) AS threads_after
+        FROM levels GROUP BY step
+    ),
+    higher AS (
+        SELECT
+            l.part AS in_part, l.step AS in_step,
+            l.pools_then - l.pools_by AS pools_before,
+            l.connections_then - l.connections_by AS connections_before,
+            l.threads_then - l.threads_by AS threads_before
+        FROM levels AS l JOIN steps AS s ON s.of_step = l.step
+        WHERE l.pools_then - l.pools_by + l.pools_up > s.pools_most
+           OR l.connections_then - l.connections_by + l.connections_up > s.connections_most
+           OR l.threads_then - l.threads_by + l.threads_up > s.threads_most
     ),
     running AS (
         SELECT
-            moment,
-            sum(pools) OVER (ORDER BY moment) AS pools_then,
-            sum(connections) OVER (ORDER BY moment) AS connections_then,
-            sum(threads) OVER (ORDER BY moment) AS threads_then
-        FROM moments
+            h.in_step AS in_step,
+            h.pools_before + sum(c.pools) OVER (PARTITION BY c.part ORDER BY c.moment) AS pools_then,
+            h.connections_before + sum(c.connections) OVER (PARTITION BY c.part ORDER BY c.moment) AS connections_then,
+            h.threads_before + sum(c.threads) OVER (PARTITION BY c.part ORDER BY c.moment) AS threads_then
+        FROM changes AS c JOIN higher AS h ON h.in_part = c.part
+    ),
+    highest AS (
+        SELECT
+            in_step, max(pools_then) AS pools_high, max(connections_then) AS connections_high,
+            max(threads_then) AS threads_high
+        FROM running GROUP BY in_step
     )
 SELECT
-    CAST(floor((r.moment - s.start_at) * CAST(96 AS DOUBLE) / s.length) AS BIGINT) AS step,
-    max(r.pools_then) AS pools, max(r.connections_then) AS connections, max(r.threads_then) AS threads,
-    max_by(r.pools_then, r.moment) AS pools_after,
-    max_by(r.connections_then, r.moment) AS connections_after,
-    max_by(r.threads_then, r.moment) AS threads_after
-FROM running AS r CROSS JOIN span AS s
-GROUP BY step
+    s.of_step AS step,
+    greatest(s.pools_most, coalesce(h.pools_high, s.pools_most)) AS pools,
+    greatest(s.connections_most, coalesce(h.connections_high, s.connections_most)) AS connections,
+    greatest(s.threads_most, coalesce(h.threads_high, s.threads_most)) AS threads,
+    s.pools_after AS pools_after, s.connections_after AS connections_after, s.threads_after AS threads_after
+FROM steps AS s LEFT JOIN highest AS h ON h.in_step = s.of_step
 ORDER BY step;

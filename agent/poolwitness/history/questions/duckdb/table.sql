@@ -2,7 +2,7 @@
 -- Times are microseconds since 1970 in UTC, so that the questions read the same in DuckDB and in ClickHouse.
 -- Pools that were opened and closed are in a table of their own; the view `events` has both.
 CREATE TABLE other_events (
-    moment BIGINT,               -- timestamp
+    moment BIGINT NOT NULL,      -- timestamp
     event VARCHAR,           -- event, for example poolwitness.finding
     level VARCHAR,           -- level; '' for pools that were opened or closed
     message VARCHAR,         -- message; '' for pools that were opened or closed
