@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import json
-import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,85 +16,17 @@ import pytest
 pytest.importorskip("duckdb")
 pytest.importorskip("rich")
 
-from poolwitness.diagnose import pages
 from poolwitness.history.answers import Report
 from poolwitness.history.paths import in_repository
-from poolwitness.history.renderings import document, markdown, page, reviews, sarif
+from poolwitness.history.renderings import document, markdown, page, reviews
 from tests.commands import cli
-from tests.history.lines import Process, day
-from tests.history.test_answers import history, report_of
-
-EVIL = "</pre><script>alert(1)</script>\"'><img src=x onerror=y> a|b `c` @team ::error::x %0A\n::set-env:: [x](javascript:y)"
-# OASIS's schema is not ours to keep here; its address is in the log.
-SCHEMA = os.environ.get("SARIF_SCHEMA")
-
-
-@pytest.fixture(scope="module")
-def known(tmp_path_factory: pytest.TempPathFactory) -> Report:
-    return report_of(tmp_path_factory.mktemp("known"), history())
-
-
-@pytest.fixture(scope="module")
-def hostile(tmp_path_factory: pytest.TempPathFactory) -> Report:
-    process = Process("evil", at=day(1))
-    more: dict[str, Any] = {
-        "message": EVIL,
-        "poolwitness__fix": EVIL,
-        "code__stacktrace": EVIL,
-        "code__function__name": EVIL,
-    }
-    lines = [process.found("PW999", EVIL, file=f"/app/{EVIL}.py", poolwitness__rule_name=EVIL, level=EVIL, **more)]
-    lines.append(process.found("", "f", file="", line=-7, message=""))
-    return report_of(tmp_path_factory.mktemp("hostile"), b"".join(lines))
-
-
-@pytest.fixture(scope="module")
-def many(tmp_path_factory: pytest.TempPathFactory) -> Report:
-    process = Process("many")
-    lines = [process.found("PW001", f"{number:016x}", file=f"/app/{number}.py") for number in range(500)]
-    return report_of(tmp_path_factory.mktemp("many"), process.opened() + b"".join(lines))
-
-
-@pytest.fixture(scope="module")
-def nothing(tmp_path_factory: pytest.TempPathFactory) -> Report:
-    return report_of(tmp_path_factory.mktemp("nothing"), b"nothing of ours\n")
-
-
-@pytest.fixture(params=["known", "hostile", "many", "nothing"])
-def any_report(request: pytest.FixtureRequest) -> Report:
-    report: Report = request.getfixturevalue(request.param)
-    return report
+from tests.history.test_answers import history
 
 
 def test_json_has_every_answer(any_report: Report) -> None:
     told = json.loads(document.render(any_report))
     assert len(told["faults"]) == len(any_report.faults)
     assert set(told["leaks"]) | set(told["resolved"]) <= {fault["fingerprint"] for fault in told["faults"]}
-
-
-@pytest.mark.skipif(SCHEMA is None, reason="SARIF_SCHEMA names no file")
-def test_sarif_is_what_its_schema_demands(any_report: Report) -> None:
-    jsonschema = pytest.importorskip("jsonschema")
-    schema = json.loads(Path(str(SCHEMA)).read_text(encoding="utf-8"))
-    jsonschema.Draft4Validator(schema).validate(json.loads(sarif.render(any_report)))
-
-
-def test_sarif_has_a_rule_for_every_result(any_report: Report) -> None:
-    (run,) = json.loads(sarif.render(any_report))["runs"]
-    for result in run["results"]:
-        assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
-    assert len(run["results"]) == len(any_report.leaks) + len(any_report.others)
-
-
-def test_sarif_rule_help_is_the_rules_page(known: Report) -> None:
-    (run,) = json.loads(sarif.render(known))["runs"]
-    rules = {rule["id"]: rule for rule in run["tool"]["driver"]["rules"]}
-    assert set(rules) == {"PW001", "PW101"}
-    assert rules["PW101"]["help"]["markdown"] == pages.page("PW101")
-    result = run["results"][0]
-    assert result["partialFingerprints"] == {"poolwitness/v1": "worse"}
-    assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "app/shop/db.py"
-    assert result["locations"][0]["physicalLocation"]["region"] == {"startLine": 10}
 
 
 def test_github_commands_stay_on_their_lines(any_report: Report) -> None:
@@ -105,12 +36,37 @@ def test_github_commands_stay_on_their_lines(any_report: Report) -> None:
         assert re.fullmatch(r"::(error|warning|notice) file=[^:,]+,line=[1-9]\d*,title=[^:,]*::.*", line)
 
 
+def test_githubs_runner_reads_what_was_written(any_report: Report) -> None:
+    """It cuts at the second ``::``, at commas and at the first ``=`` of each, and takes the escapes back, the percent sign last."""
+
+    def back(text: str, *escaped: str) -> str:
+        for character in (*escaped, "\r", "\n", "%"):
+            text = text.replace(f"%{ord(character):02X}", character)
+        return text
+
+    for line, fault in zip(
+        reviews.github(any_report).splitlines(), [*any_report.leaks, *any_report.others], strict=True
+    ):
+        _, told, text = line.split("::", 2)
+        properties = dict(each.split("=", 1) for each in told.split(" ", 1)[1].split(","))
+        assert properties.keys() == {"file", "line", "title"}
+        assert back(properties["file"], ":", ",") == in_repository(fault.file)
+        assert int(properties["line"]) == fault.line
+        assert back(properties["title"], ":", ",") == f"{fault.rule} {fault.rule_name}"
+        assert back(text) == f"{fault.message}\nTo mend it: {fault.fix}"
+
+
 def test_gitlab_is_a_code_quality_report(any_report: Report) -> None:
-    for issue in json.loads(reviews.gitlab(any_report)):
+    text = reviews.gitlab(any_report)
+    assert text.startswith("[")  # no byte order mark, which GitLab does not take
+    issues = json.loads(text)
+    assert len({issue["fingerprint"] for issue in issues}) == len(issues)
+    for issue in issues:
         assert set(issue) == {"description", "check_name", "fingerprint", "severity", "location"}
         assert issue["severity"] in {"info", "minor", "major", "critical", "blocker"}
         assert issue["location"]["lines"]["begin"] >= 1
         assert not issue["location"]["path"].startswith(("/", "."))
+        assert issue["location"]["path"]
 
 
 def test_markdown_keeps_its_tables_and_calls_nobody(hostile: Report, known: Report) -> None:
@@ -121,6 +77,25 @@ def test_markdown_keeps_its_tables_and_calls_nobody(hostile: Report, known: Repo
     rows = [line for line in markdown.render(known).splitlines() if line.startswith("|")]
     assert len([row for row in rows if "`/app/shop/db.py:10 in sell (2 lines)`" in row]) == 2
     assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {7}
+
+
+def test_markdown_is_read_as_it_was_meant(any_report: Report) -> None:
+    # It comes with rich, and reads tables as GitHub and GitLab do.
+    reader = pytest.importorskip("markdown_it").MarkdownIt("commonmark").enable("table")
+    tokens = reader.parse(markdown.render(any_report))
+    kinds = [token.type for token in tokens]
+    inside = {child.type for token in tokens for child in token.children or ()}
+    assert inside <= {"text", "code_inline", "text_special"}
+    assert not set(kinds) & {"html_block", "fence", "code_block", "blockquote_open", "hr"}
+    rows = [kinds[at : kinds.index("tr_close", at)] for at, kind in enumerate(kinds) if kind == "tr_open"]
+    assert {row.count("th_open") + row.count("td_open") for row in rows} <= {6}
+    shown = sum(min(markdown.MOST_ROWS + 1, len(faults)) for faults in tables_of(any_report))
+    assert len(rows) == shown + sum(1 for faults in tables_of(any_report) if faults)
+
+
+def tables_of(report: Report) -> list[list[Any]]:
+    """The faults of each table, a line of a table for each, and one for what is left out."""
+    return [report.leaks, report.others, report.worse, report.resolved]
 
 
 class Reader(HTMLParser):
@@ -216,6 +191,7 @@ def inside(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         ("/app/shop/db.py", "shop/db.py"),
         ("/srv/releases/42/shop/db.py", "shop/db.py"),
         ("C:\\build\\shop\\db.py", "shop/db.py"),
+        ("C:/build/elsewhere.py", "build/elsewhere.py"),
         ("/app/elsewhere.py", "app/elsewhere.py"),
         ("../../etc/passwd", "etc/passwd"),
         ("<string>", "<string>"),

@@ -15,6 +15,7 @@ MICROSECONDS = 1_000_000
 DAY = 86_400 * MICROSECONDS
 WEEK = 7 * DAY
 WORSE = ("new", "back", "worse")
+LAST_LINE = 2**31 - 1  # of a file; what is beyond it no reader of a report takes for a number
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
 
 
@@ -156,7 +157,7 @@ def _fault(row: dict[str, Any]) -> Fault:
         value = row[field.name]
         values[field.name] = _CONTROL.sub("�", value) if isinstance(value, str) else value
     values["leaks"] = bool(values["leaks"])
-    values["line"] = max(1, values["line"])
+    values["line"] = min(max(1, values["line"]), LAST_LINE)
     return Fault(**values)
 
 

@@ -19,7 +19,8 @@ def in_repository(file: str) -> str:
     Returns:
         Its longest end that is a file below the working directory; else the path without its root.
     """
-    pure = PureWindowsPath(file) if "\\" in file else PurePosixPath(file)
+    windows = "\\" in file or file[1:3] == ":/"
+    pure = PureWindowsPath(file) if windows else PurePosixPath(file)
     parts = [part for part in pure.parts if part not in (pure.anchor, "..", ".")]
     for start in range(max(0, len(parts) - MOST_PARTS), len(parts)):
         candidate = "/".join(parts[start:])

@@ -31,10 +31,7 @@ def render(report: Report) -> str:
 def _table(title: str, faults: Sequence[Fault]) -> list[str]:
     if not faults:
         return []
-    rows = [
-        "| rule | line of code | findings | processes | since | last week |",
-        "| --- | --- | ---: | ---: | --- | --- |",
-    ]
+    rows = list(_HEAD)
     for fault in faults[:MOST_ROWS]:
         rows.append(
             f"| {_text(fault.rule)} {_text(fault.rule_name)} | {_code(sentences.place(fault))} | {fault.findings} "

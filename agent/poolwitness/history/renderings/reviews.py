@@ -21,7 +21,7 @@ def gitlab(report: Report) -> str:
     issues = [
         {
             "description": f"{fault.rule}: {fault.message}; {fault.fix}",
-            "check_name": fault.rule_name,
+            "check_name": fault.rule_name or fault.rule,
             "fingerprint": fault.fingerprint,
             "severity": _GITLAB.get(fault.level, "major"),
             "location": {"path": in_repository(fault.file), "lines": {"begin": fault.line}},
