@@ -49,7 +49,7 @@ def test_the_names_are_those_of_the_profile() -> None:
     dotted = r"[a-z_]+(?:\.[a-z_]+)+"
     in_elastic = {
         name
-        for query in SECTIONS["Elasticsearch"].split("FROM logs-*")[1:]
+        for query in SECTIONS["Elasticsearch"].split("FROM filebeat-*")[1:]
         for name in re.findall(rf"(?<![\w.]){dotted}", query)
     }
     assert {"event.action", "rule.id", "poolwitness.fingerprint", "code.file.path"} <= in_elastic <= names("ecs")

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +67,9 @@ def adapted(recipe: str, folder: Path) -> Path:
 
 
 @contextmanager
-def running(*command: str) -> Iterator[None]:
+def running(*command: str, **more: Any) -> Iterator[None]:
     """A daemon in the foreground, ended with the test."""
-    daemon = subprocess.Popen(command)
+    daemon = subprocess.Popen(command, **more)
     try:
         yield
         assert daemon.poll() is None, f"{command[0]} has ended"
@@ -138,6 +139,45 @@ def test_a_syslog_daemon_hands_on_every_line_whole(daemon: str, tmp_path: Path) 
     assert sorted(rest.read_bytes().splitlines(keepends=True)) == sorted(others)
     for line in theirs.read_bytes().splitlines(keepends=True):
         strict(line)
+
+
+@slow
+def test_fluent_bit_hands_on_every_line_whole(tmp_path: Path) -> None:
+    binary = tool("fluent-bit")
+    config = adapted("fluent-bit.yaml", tmp_path)
+    log, collected = tmp_path / "shop" / "web.log", tmp_path / "collected.jsonl"
+    probe = json_renderer("default")(samples.SAMPLES["poolwitness.finding"])
+    log.touch()  # of a file that is there it reads what is added
+
+    def taken() -> list[dict[str, Any]]:
+        return [json.loads(line) for line in collected.read_bytes().splitlines() if line.endswith(b"}")]
+
+    def at_work() -> bool:
+        with log.open("ab") as file:
+            file.write(probe)
+        return bool(taken())
+
+    # Where a clock is not UTC's its times are to be right all the same.
+    with (
+        collected.open("wb") as out,
+        running(binary, "-c", str(config), stdout=out, env={**os.environ, "TZ": "America/New_York"}),
+    ):
+        assert eventually(at_work)
+        ours, _ = write(log, processes=4)
+        wanted = [strict(line) for line in ours if line != probe]
+        runs = {event["poolwitness.run_id"] for event in wanted}
+        assert eventually(lambda: sum(event["poolwitness.run_id"] in runs for event in taken()) >= len(wanted))
+        events = taken()
+    assert all(event["logger"] == "poolwitness" for event in events), "its lines alone"
+    back = [event for event in events if event["poolwitness.run_id"] in runs]
+    for event in back:
+        at = datetime.fromisoformat(event["timestamp"].replace("Z", "+00:00")).timestamp()
+        assert abs(event.pop("date") - at) < 0.000_01
+
+    def number(event: dict[str, Any]) -> tuple[str, int]:
+        return event["poolwitness.run_id"], event["poolwitness.seq"]
+
+    assert sorted(back, key=number) == sorted(wanted, key=number)
 
 
 def all_there(lines: list[bytes], step: int = 100) -> None:
