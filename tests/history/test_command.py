@@ -150,3 +150,14 @@ def test_without_duckdb_it_says_what_to_install(log: str, tmp_path: Path) -> Non
     assert ran.stderr == (
         "poolwitness: `poolwitness report` needs duckdb, which is not installed: pip install 'poolwitness[report]'.\n"
     )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such names there")
+@pytest.mark.parametrize("form", ["console", "markdown", "json"])
+def test_the_name_of_a_broken_file_steers_no_terminal(tmp_path: Path, form: str) -> None:
+    broken = tmp_path / "a\rb\n::error::c\x1b[31m\u202e.gz"
+    broken.write_bytes(gzip.compress(history() * 20)[:500])
+    ran = cli("report", str(tmp_path), "--format", form)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "a�b�::error::c�" in (json.loads(ran.stdout)["read"]["troubles"][0] if form == "json" else ran.stdout)
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\u202e]|^::error", ran.stdout, re.MULTILINE)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import time
 from dataclasses import dataclass, fields
 from typing import Any
 
 from poolwitness.history import questions
+from poolwitness.history.printable import printable
 from poolwitness.history.store import Store
 from poolwitness.history.tally import Tally
 
@@ -16,7 +16,6 @@ DAY = 86_400 * MICROSECONDS
 WEEK = 7 * DAY
 WORSE = ("new", "back", "worse")
 LAST_LINE = 2**31 - 1  # of a file; what is beyond it no reader of a report takes for a number
-_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +154,7 @@ def _fault(row: dict[str, Any]) -> Fault:
     values: dict[str, Any] = {}
     for field in fields(Fault):
         value = row[field.name]
-        values[field.name] = _CONTROL.sub("�", value) if isinstance(value, str) else value
+        values[field.name] = printable(value) if isinstance(value, str) else value
     values["leaks"] = bool(values["leaks"])
     values["line"] = min(max(1, values["line"]), LAST_LINE)
     return Fault(**values)

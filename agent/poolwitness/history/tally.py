@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from poolwitness.history.printable import printable
+
 MOST_NAMED = 20
 
 
@@ -44,4 +46,4 @@ class Tally:
         """Note a file that could not be read to its end."""
         self.troubled += 1
         if len(self.troubles) < MOST_NAMED:
-            self.troubles.append(f"{name}: {reason}")
+            self.troubles.append(printable(f"{name}: {reason}").replace("\n", "�"))
