@@ -60,6 +60,17 @@ def test_the_names_are_those_of_the_profile() -> None:
         assert told - {"poolwitness.finding."} <= samples.SAMPLES.keys()
 
 
+def test_elasticsearchs_are_taken_by_its_own_parser() -> None:
+    esql = pytest.importorskip("esql")
+    kinds = {"text": "keyword", "integer": "long", "number": "double", "boolean": "boolean", "texts": "keyword"}
+    theirs = PROFILES["ecs"].names
+    mapping = {theirs.get(name, name): kinds[kind] for name, kind in KINDS.items()} | {"@timestamp": "date"}
+    queries = [each for each in re.split(r"\n\n", SECTIONS["Elasticsearch"]) if "FROM" in each]
+    assert len(queries) == len(ALERTS)
+    for query in queries:
+        esql.analyze(esql.parse_query(query), esql.Schema(mapping))
+
+
 def test_lokis_labels_are_those_that_its_recipe_makes() -> None:
     recipe = (RECIPES / "loki-alloy.alloy").read_text(encoding="utf-8")
     made = set(re.findall(r'(\w+)"? *= *"', recipe))

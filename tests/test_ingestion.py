@@ -327,3 +327,24 @@ def test_the_collectors_take_the_agents_lines_alone() -> None:
         for event in samples.SAMPLES.values():
             assert mark.search(json_renderer(profile)(event).decode()), name
         assert not mark.search('{"logger": "shop", "message": "poolwitness is on"}')
+
+
+def test_vectors_programs_are_run_by_its_own_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    vrl, yaml = pytest.importorskip("vector_vrl"), pytest.importorskip("yaml")
+    transforms = yaml.safe_load((RECIPES / "vector.yaml").read_text(encoding="utf-8"))["transforms"]
+    taken = f'. = {{"taken": {transforms["split"]["route"]["poolwitness"]}}}'
+    made = transforms["poolwitness"]["source"]
+    made += '. = {"at": to_unix_timestamp(.timestamp, unit: "microseconds"), "line": encode_json(.)}'
+    monkeypatch.setenv("TZ", "America/New_York")  # where its times are to be right all the same
+
+    def of(program: str, line: str) -> dict[str, Any]:
+        (event,) = vrl.execute_vrl(program, [json.dumps({"message": line, "file": "/var/log/shop/web.log"})])
+        return dict(event)
+
+    for event in samples.SAMPLES.values():
+        line = json_renderer("default")(event).decode()
+        assert of(taken, line) == {"taken": True}
+        back = of(made, line)
+        assert json.loads(back["line"]) == json.loads(line)
+        assert back["at"] == 1_795_366_440_123_456
+    assert of(taken, '{"logger": "shop", "message": "poolwitness is on"}') == {"taken": False}
