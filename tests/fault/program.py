@@ -42,9 +42,20 @@ def make(name, cls=ConnectionPool, **settings):
     return cls(DSN, name=name, **{**usual, **settings})
 
 
+def until_idle(pool):
+    # A lock that one of its threads has just then is never released in a forked child, which would close the pool
+    # for ever, with the agent or without.
+    for condition in (pool._sched._event._cond, pool._tasks.not_empty):
+        while not condition._waiters:
+            time.sleep(0.001)
+        with condition:
+            pass
+
+
 def child():
     with make("of the parent", min_size=1, timeout=30) as parents:
         parents.wait()
+        until_idle(parents)
         pid = os.fork()
         if pid:
             print("child", os.waitpid(pid, 0)[1])
