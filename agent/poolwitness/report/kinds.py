@@ -100,7 +100,8 @@ def conform(event: dict[str, Any]) -> dict[str, Any]:
     for name, value in event.items():
         kind = kind_of(name)
         if kind == "text":
-            value = _text(value)
+            if type(value) is not str:
+                value = _text(value)
             shape = _SHAPES.get(name)
             if shape is not None and not shape[0].fullmatch(value):
                 value = shape[1]
