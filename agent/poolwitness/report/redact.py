@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from itertools import islice
 from typing import Any
 
@@ -15,19 +16,23 @@ LARGEST_EXACT = 2**53
 DEEPEST = 4
 MASK = "***"
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-_KEEP_BREAKS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
+_KEEP_BREAKS = r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
 # The second form is a URI that was cut before its @.
-_USERINFO = re.compile(r"://(?:\S*@|[^\s/:]*:\S*)")
-_PAIR = re.compile(
-    r"""(?isx) (?P<key> (?: password | passwd | passphrase | pass(?!\w) | pwd | secret | token ) \w{0,40} )
+_USERINFO = r"://(?:\S*@|[^\s/:]*:\S*)"
+_PAIR = r"""(?isx) (?P<key> (?: password | passwd | passphrase | pass(?!\w) | pwd | secret | token ) \w{0,40} )
         (?P<quote> ["']? ) (?P<equals> \s* [=:] \s* )
         (?: [*]{3} (?=[\s,;)}\]]|$)  # masked before
           | '(?:[^'\\]|\'\')*(?:'|$) | "(?:[^"\\]|\"\")*(?:"|$)
           | \\*['"].*  # with backslashes, and who knows how often escaped: to the end
           | \S+ )"""
-)
-_STRING = re.compile(r"""(?s)(?P<quote>'''|\"\"\"|'|")(?:\\.|(?!(?P=quote)).)*(?P<end>(?P=quote)|$)""")
+_STRING = r"""(?s)(?P<quote>'''|\"\"\"|'|")(?:\\.|(?!(?P=quote)).)*(?P<end>(?P=quote)|$)"""
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    # To compile all of these takes a tenth of what importing the agent takes, and most programs need one of them.
+    return re.compile(pattern)
 
 
 def scrub(text: str, secrets: Iterable[str] = ()) -> str:
@@ -49,19 +54,19 @@ def scrub(text: str, secrets: Iterable[str] = ()) -> str:
 
 def _without_userinfo(text: str, mask: str) -> str:
     # Most texts have neither a URI nor such a word, and a look costs far less than a search.
-    return _USERINFO.sub(f"://{mask}@", text) if "://" in text else text
+    return _compiled(_USERINFO).sub(f"://{mask}@", text) if "://" in text else text
 
 
 def _without_pairs(text: str, mask: str) -> str:
     lower = text.lower()
     if "pass" not in lower and "pwd" not in lower and "secret" not in lower and "token" not in lower:
         return text
-    return _PAIR.sub(lambda match: f"{match['key']}{match['quote']}{match['equals']}{mask}", text)
+    return _compiled(_PAIR).sub(lambda match: f"{match['key']}{match['quote']}{match['equals']}{mask}", text)
 
 
 def mask_source(line: str) -> str:
     """A source line to show: every string literal is masked, since one of them may be a password."""
-    code = _STRING.sub(lambda match: f"{match['quote'][0]}…{match['quote'][0]}", line[:LONGEST_SEARCHED])
+    code = _compiled(_STRING).sub(lambda match: f"{match['quote'][0]}…{match['quote'][0]}", line[:LONGEST_SEARCHED])
     return _without_pairs(_without_userinfo(code.partition("#")[0], "…"), "…").strip()
 
 
@@ -77,7 +82,7 @@ def clean_text(text: str, longest: int = LONGEST_TEXT, breaks: bool = False) -> 
         text = text[: longest - 1] + "…"
     if text.isprintable():  # a tenth of what the search takes
         return text
-    return (_KEEP_BREAKS if breaks else _CONTROL).sub("\ufffd", text)
+    return _compiled(_KEEP_BREAKS if breaks else _CONTROL).sub("\ufffd", text)
 
 
 def clean(value: Any, depth: int = 0) -> Any:
