@@ -191,10 +191,10 @@ BEATS = [
         "out after its pool was closed",
         "PW102",
         snapshot(closed(pool())._replace(closed_at=NOW - 1, checkouts=(checkout(),))),
-        snapshot(closed(pool())._replace(closed_at=NOW - 9, checkouts=(checkout(),))),
+        snapshot(closed(pool())._replace(closed_at=NOW - 9, closed=stack(70), checkouts=(checkout(),))),
         snapshot(closed(pool())),
         30,
-        ("'shop'", "9 s after its pool was closed"),
+        ("'shop'", "has not been returned", "9 s after its pool was closed at /srv/shop/db.py:70"),
     ),
     Beats(
         "held long",

@@ -55,7 +55,8 @@ class Slot:
         self.taken_mono = 0.0
         self.held_s = 0.0
         self.holder: Holder | None = None
-        self.suspected = False
+        # The rule that suspects it, so that its return takes that back.
+        self.suspected = ""
         self.lost_from_open = False
         self.kept_by = ""
         self.active_mono = 0.0

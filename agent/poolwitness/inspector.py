@@ -30,6 +30,7 @@ from poolwitness.teller import Teller
 MOST_THREADS_SAMPLED = 64
 MOST_WITH_STANDING = 16
 MOST_OWNED = 200
+_OF_A_CHECKOUT = frozenset({"PW102", "PW103"})
 _OF_POOL_STATE = frozenset({"PW001", "PW002", "PW007", "PW102", "PW107", "PW301"})
 
 
@@ -55,7 +56,7 @@ class Inspector:
 
     def forget(self) -> None:
         """Start afresh, as a forked child does."""
-        self.suspicions: dict[int, Finding] = {}
+        self.suspicions: dict[int, list[Finding]] = {}
         self.stuck: dict[int, Finding] = {}
         # What the last sweep saw the program wait for, at its end.
         self.ending: Ending | None = None
@@ -152,6 +153,10 @@ class Inspector:
             if not (blind and finding.rule.code in _OF_POOL_STATE):
                 self.tell(finding)
         self.teller.ignored.update(finding.key for finding in ignored)
+        if moment == "verdict":
+            # What was out at the verdict was out at the end, whatever becomes of it now.
+            for findings in self.suspicions.values():
+                findings[:] = [finding for finding in findings if finding.rule.code != "PW102"]
         return snapshot
 
     def tell(self, finding: Finding) -> None:
@@ -164,7 +169,7 @@ class Inspector:
             )
             self.teller.tell(finding, {"poolwitness.report_id": report_id}, rows)
         elif self.teller.tell(finding):
-            if finding.rule.code == "PW103":
+            if finding.rule.code in _OF_A_CHECKOUT:
                 self.suspect(finding)
             elif finding.rule.code == "PW302":
                 self.suspect_worker(finding)
@@ -173,8 +178,8 @@ class Inspector:
         """Remember a suspicion, so that the connection's return takes it back."""
         for slot in list(self.ledger.slots.values()):
             if slot.id == finding.extra["poolwitness.checkout.id"] and slot.raw is not None:
-                self.suspicions[slot.id] = finding
-                slot.suspected = True
+                self.suspicions.setdefault(slot.id, []).append(finding)
+                slot.suspected = finding.rule.code
 
     def suspect_worker(self, finding: Finding) -> None:
         """Remember what a worker is suspected of, so that its coming back takes it back."""
@@ -214,8 +219,7 @@ class Inspector:
 
     def came_back(self, slot: Slot) -> None:
         """A suspected connection was returned."""
-        finding = self.suspicions.pop(slot.id, None)
-        if finding is not None:
+        for finding in self.suspicions.pop(slot.id, ()):
             self.teller.take_back(finding, slot.held_s)
 
     def picture(self, entry: PoolEntry) -> str:

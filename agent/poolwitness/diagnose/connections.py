@@ -87,12 +87,14 @@ def not_returned(snapshot: Snapshot) -> Iterator[Finding]:
             if snapshot.moment == "verdict":
                 why = "when the program ended"
             elif closed_since_s is not None and closed_since_s > CLOSE_GRACE_S:
-                why = f"{closed_since_s:.0f} s after its pool was closed"
+                by = pool.closed.origin if pool.closed is not None else None
+                at = f" at {place(by)}" if by is not None and by.kind != "stdlib" else ""
+                why = f"{closed_since_s:.0f} s after its pool was closed{at}"
             elif not checkout.holder_alive and is_held_long(checkout, snapshot.held_limit_s):
                 why = f"although the {'task' if checkout.in_task else 'thread'} that took it has ended"
             else:
                 continue
-            yield _not_returned(pool, checkout, why)
+            yield _not_returned(pool, checkout, why, snapshot.moment == "verdict")
         if pool.state == "closed":
             for checkout in pool.lost:
                 if checkout.lost_from_open:
@@ -100,12 +102,12 @@ def not_returned(snapshot: Snapshot) -> Iterator[Finding]:
                 yield _not_returned(pool, checkout, "and was garbage-collected after its pool had been closed")
 
 
-def _not_returned(pool: PoolRecord, checkout: CheckoutRecord, why: str) -> Finding:
+def _not_returned(pool: PoolRecord, checkout: CheckoutRecord, why: str, at_the_end: bool = True) -> Finding:
     return Finding(
         rule=RULES["PW102"],
         message=(
             f"a connection of {named(pool)}, taken at {place(checkout.taken.origin)} by {holder_of(checkout)} "
-            f"{checkout.held_s:.1f} s before, was never returned: still out {why}"
+            f"{checkout.held_s:.1f} s before, {'was never' if at_the_end else 'has not been'} returned: still out {why}"
             + (f"; kept alive by {checkout.kept_by}" if checkout.kept_by else "")
             if not checkout.lost
             else f"a connection of {named(pool)}, taken at {place(checkout.taken.origin)} by {holder_of(checkout)}, "

@@ -96,7 +96,7 @@ class CheckoutIncidents:
     def returned(self, entry: PoolEntry, slot: Slot, taken: RawStack, status: int, returned: RawStack) -> None:
         """A connection is back, and something about it was unusual."""
         if slot.suspected:
-            slot.suspected = False
+            slot.suspected = ""
             self.came_back(slot)
         if status == SUSPECTED or entry.inherited:
             return

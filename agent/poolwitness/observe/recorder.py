@@ -149,7 +149,7 @@ def record_checkout(slot: Slot, raw: Any, standing: Standing | None) -> Checkout
         status=status_of(slot),
         where=where,
         kept_by=slot.kept_by,
-        suspected=slot.suspected,
+        suspected=slot.suspected == "PW103",
     )
 
 

@@ -1,7 +1,7 @@
-"""The pool is closed while a thread has a connection, and the thread keeps it for seconds.
+"""The pool is closed while a thread has a connection; the thread keeps it for seconds, and then returns it.
 
 env: POOLWITNESS_SWEEP_S=0.1
-expect: PW102 at taken
+expect: PW102 at taken, resolved
 """
 
 import os
