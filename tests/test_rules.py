@@ -491,6 +491,16 @@ def test_rules_neither_change_nor_remember() -> None:
             assert list(rule(beats.during)) == list(rule(beats.during))
 
 
+def test_a_transaction_cut_off_in_django_has_the_advice_of_django() -> None:
+    """Nobody calls putconn() there: it is the connection's close() inside of atomic() that loses the work."""
+    (plain,), _ = examine(snapshot(_incident("PW104")), Config())
+    (django,), _ = examine(snapshot(_incident("PW104")._replace(django_alias="orders")), Config())
+    assert "putconn()" in plain.fix
+    assert "putconn()" not in django.fix
+    assert "connections['orders'].close()" in django.fix
+    assert "transaction.atomic()" in django.fix
+
+
 def test_keys_tell_faults_apart() -> None:
     two = snapshot(pool(id=1), pool(id=2), moment="verdict")
     assert len({finding.key for finding in found(two)}) == 2

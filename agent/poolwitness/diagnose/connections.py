@@ -23,6 +23,18 @@ def _give_back(pool: PoolRecord) -> str:
     return _USE_WITH
 
 
+def _end_transaction(pool: PoolRecord) -> str:
+    if pool.django_alias:
+        return (
+            f"do not call `connections[{pool.django_alias!r}].close()` inside `transaction.atomic()`: leave the block first, "
+            "which commits; with autocommit off, call `transaction.commit()` (or `transaction.rollback()`) before"
+        )
+    return (
+        "call conn.commit() (or conn.rollback(), if nothing was written) before putconn(), or use `with pool.connection()`, "
+        "which commits"
+    )
+
+
 def holder_of(checkout: CheckoutRecord) -> str:
     """``thread 'x'`` or ``task 'x'``."""
     kind = "task" if checkout.in_task else "thread"
@@ -197,9 +209,9 @@ def incidents(snapshot: Snapshot) -> Iterator[Finding]:
                     rule=RULES["PW104"],
                     message=(
                         f"a connection of {named(pool)}, taken at {taken}, was returned at {at} inside a transaction: "
-                        "the pool rolled it back, and what it had written is lost"
+                        "the pool rolled it back, and whatever it had written is lost"
                     ),
-                    fix="call conn.commit() (or conn.rollback(), if nothing was written) before putconn(), or use `with pool.connection()`, which commits",
+                    fix=_end_transaction(pool),
                     key=key,
                     pool=pool,
                     stack=incident.at,
