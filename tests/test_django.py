@@ -11,6 +11,7 @@ import pytest
 
 from tests.ends.cells import ATEXIT, INT, Cell
 from tests.ends.lives import PROGRAMS, Life, live
+from tests.programs import environment, run
 
 pytestmark = [
     pytest.mark.servers,
@@ -94,3 +95,44 @@ def test_a_test_run(dsn: str, tmp_path: Path) -> None:
     life = django(dsn, tmp_path, "test", "shop_site", "--noinput")
     assert life.status == 0, life.stderr
     assert [event["message"] for event in life.events if event["event"] == "poolwitness.finding"] == []
+
+
+@pytest.mark.parametrize("tester", ["", "pytest"])
+def test_an_async_pool_on_the_loop_that_asgiref_makes(dsn: str, tester: str) -> None:
+    """Whether or not pytest is there: a fixture's loop scope would not help where `async_to_sync` makes the loop."""
+    if importlib.util.find_spec("asgiref") is None:
+        pytest.fail("asgiref is not installed: pip install '.[servers]'")
+    ran = run(
+        f"""
+        import asyncio
+        import os
+
+        {"import " + tester if tester else ""}
+        from asgiref.sync import async_to_sync
+        from psycopg_pool import AsyncConnectionPool
+
+
+        async def ping(pool):
+            async with pool.connection() as conn:
+                await conn.execute("select 1")
+
+
+        def sync_code(pool):
+            async_to_sync(ping)(pool)
+
+
+        async def main():
+            async with AsyncConnectionPool(os.environ["DSN"], min_size=1, open=False) as pool:
+                await pool.wait()
+                await asyncio.to_thread(sync_code, pool)
+
+
+        asyncio.run(main())
+        """,
+        environment(DSN=dsn, POOLWITNESS="1"),
+    )
+    assert ran.status == 0, ran.own_stderr
+    (found,) = ran.named("poolwitness.finding")
+    assert found["poolwitness.rule"] == "PW402"
+    assert found["code.function.name"] == "ping"
+    assert "async_to_sync" in found["poolwitness.fix"]

@@ -106,11 +106,12 @@ class Crossings:
             entry.crossed_loops[2] += 1
             return
         ended = opened_on is None or opened_on.is_closed()
+        used = capture_from(frame, _FRAMES)
         entry.crossed_loops = [
-            capture_from(frame, _FRAMES),
+            used,
             use,
             1,
-            tester(),
+            tester(used),
             entry.opened_in,
             f"{type(running).__name__} in {runner_name()}",
             ended,
