@@ -77,7 +77,8 @@ class Hearing:
         if entry.inherited:
             return
         self.stages.ledger.count("closed")
-        if entry.use_after_close is not None or entry.is_async:
+        # What it lost since the last look must be told now: the pool may be gone before there is another.
+        if entry.use_after_close is not None or entry.is_async or entry.lost:
             self.stages.inspector.look("event", [entry])
         if not entry.is_async:
             self.looking.end_idle_sweeper()

@@ -110,6 +110,9 @@ class Ledger:
                 if len(self.departed) == self.departed.maxlen:
                     self.dropped_records += 1
                 self.departed.append(entry)
+            elif entry not in self.departed and any(not slot.lost_from_open for slot in entry.lost):
+                # They were lost after the look at its close.
+                self.departed.append(entry)
             if self.listener is not None:
                 self.listener.pool_gone(entry)
 
