@@ -54,13 +54,14 @@ def _sentence(ending: Ending, pool: PoolRecord | None, stands: str) -> str:
     others = f" and {ending.count - 1} more" if ending.count > 1 else ""
     which = f"{named(pool)}, made at {place(pool.made.origin)}," if pool is not None else "the pools"
     if ending.kind == "tasks":
+        were = "was" if ending.count <= 1 else "were"
         if ending.waits_for_pool and pool is not None:
             what = (
-                f"{ending.waits_for}{others} of {which} was cancelled in the middle of a task of its own{stands} and "
+                f"{ending.waits_for}{others} of {which} {were} cancelled in the middle of a task of its own{stands} and "
                 "went back to its queue"
             )
         else:
-            what = f"{ending.waits_for}{others} was cancelled and goes on{stands}"
+            what = f"{ending.waits_for}{others} {were} cancelled and {'goes' if were == 'was' else 'go'} on{stands}"
         return f"asyncio.run has been finishing for {ending.seconds:.1f} s and cannot: {what}"
     because = f", of {ending.exception}," if ending.exception else ""
     over = "asyncio.run is closing its loop" if ending.kind == "loop" else "the main thread is over"
