@@ -332,7 +332,7 @@ FRAGMENTS = st.one_of(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(FRAGMENTS, max_size=30))
 def test_the_quick_way_and_the_slow_ones_read_the_same(tmp_path: Path, fragments: list[bytes]) -> None:
     """Interleaved, truncated and hostile: nothing is raised, everything is counted, and both ways agree."""

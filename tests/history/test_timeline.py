@@ -50,7 +50,7 @@ def counted(pools: list[tuple[int, int, Level]], length: int) -> dict[int, tuple
     return steps
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(POOLS)
 def test_the_most_at_once_in_each_step(store: Store, drawn: list[tuple[int, int | None, int, bool]]) -> None:
     for table in ("quiet_events", "other_events"):
