@@ -28,7 +28,9 @@ def asleep() -> Iterator[int]:
     yield thread.native_id
     over.set()
     thread.join()
-    assert threads.sample({thread.native_id}) == {}
+    # Python's thread is over a moment before the system's.
+    while threads.sample({thread.native_id}):
+        pass
 
 
 def test_a_sample_has_the_times_of_its_thread_alone(asleep: int) -> None:
