@@ -43,7 +43,8 @@ def sample(native_ids: set[int], previous: dict[int, ThreadSample] | None = None
         booted_at = psutil.boot_time()
         for native_id in native_ids:
             earlier = (previous or {}).get(native_id)
-            with contextlib.suppress(OSError):  # it has ended
+            # It has ended, or this is a kernel that tells less.
+            with contextlib.suppress(OSError, IndexError, ValueError):
                 samples[native_id] = _of_proc(native_id, earlier.started_at if earlier is not None else None, booted_at)
         return samples
     for thread in psutil.Process(os.getpid()).threads():
@@ -68,8 +69,9 @@ def _of_proc(native_id: int, started_at: float | None, booted_at: float) -> Thre
     found.cpu_user_s = int(fields[11]) / ticks_a_second
     found.cpu_system_s = int(fields[12]) / ticks_a_second
     found.started_at = started_at if started_at is not None else booted_at + int(fields[19]) / ticks_a_second
-    found.switches_voluntary = int(switches[b"voluntary_ctxt_switches"])
-    found.switches_involuntary = int(switches[b"nonvoluntary_ctxt_switches"])
+    if len(switches) == 2:
+        found.switches_voluntary = int(switches[b"voluntary_ctxt_switches"])
+        found.switches_involuntary = int(switches[b"nonvoluntary_ctxt_switches"])
     return found
 
 
