@@ -9,7 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from psycopg_pool import ConnectionPool
 
-pool = ConnectionPool(os.environ["DSN"], open=True, min_size=1, max_size=3, num_workers=1)  # mark: made
+pool = ConnectionPool(os.environ["DSN"], open=True, min_size=3, max_size=3, num_workers=1)  # mark: made
+# A worker that is still connecting when the program ends keeps the pool alive, and nothing is finalized.
+pool.wait()
 
 
 def square(number: int) -> int:
