@@ -56,3 +56,16 @@ def test_a_sample_says_what_psutil_says(asleep: int) -> None:
     assert before.involuntary <= found.switches_involuntary <= after.involuntary
     found.started_at = 7.0
     assert threads.sample({asleep}, {asleep: found})[asleep].started_at == 7.0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems tell the times only")
+def test_a_container_that_hides_when_it_was_started_costs_that_alone(
+    asleep: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hidden() -> float:
+        raise RuntimeError("no btime")
+
+    monkeypatch.setattr(psutil, "boot_time", hidden)
+    found = threads.sample({asleep})[asleep]
+    assert found.started_at is None
+    assert found.cpu_user_s is not None

@@ -110,7 +110,7 @@ class Ledger:
                 if len(self.departed) == self.departed.maxlen:
                     self.dropped_records += 1
                 self.departed.append(entry)
-            elif entry not in self.departed and any(not slot.lost_from_open for slot in entry.lost):
+            elif any(not slot.lost_from_open for slot in entry.lost) and entry not in self.departed:
                 # They were lost after the look at its close.
                 self.departed.append(entry)
             if self.listener is not None:

@@ -40,12 +40,13 @@ def sample(native_ids: set[int], previous: dict[int, ThreadSample] | None = None
     """
     samples: dict[int, ThreadSample] = {}
     if sys.platform == "linux":
-        booted_at = psutil.boot_time()
+        known = previous or {}
+        # On a machine of many processors the file that it is read from takes the kernel a millisecond to write.
+        booted_at = _booted_at() if native_ids - known.keys() else None
         for native_id in native_ids:
-            earlier = (previous or {}).get(native_id)
             # It has ended, or this is a kernel that tells less.
             with contextlib.suppress(OSError, IndexError, ValueError):
-                samples[native_id] = _of_proc(native_id, earlier.started_at if earlier is not None else None, booted_at)
+                samples[native_id] = _of_proc(native_id, known.get(native_id), booted_at)
         return samples
     for thread in psutil.Process(os.getpid()).threads():
         if thread.id in native_ids:
@@ -55,7 +56,14 @@ def sample(native_ids: set[int], previous: dict[int, ThreadSample] | None = None
     return samples
 
 
-def _of_proc(native_id: int, started_at: float | None, booted_at: float) -> ThreadSample:
+def _booted_at() -> float | None:
+    try:
+        return float(psutil.boot_time())
+    except (OSError, RuntimeError):  # a container that hides it
+        return None
+
+
+def _of_proc(native_id: int, earlier: ThreadSample | None, booted_at: float | None) -> ThreadSample:
     # psutil asks about all threads of the process to tell the times of one, and takes half a millisecond to tell the
     # state of one: at the verdict that was a third of all.
     with open(f"/proc/self/task/{native_id}/stat", "rb") as stat:
@@ -68,7 +76,10 @@ def _of_proc(native_id: int, started_at: float | None, booted_at: float) -> Thre
     found.state = _STATES.get(fields[0])
     found.cpu_user_s = int(fields[11]) / ticks_a_second
     found.cpu_system_s = int(fields[12]) / ticks_a_second
-    found.started_at = started_at if started_at is not None else booted_at + int(fields[19]) / ticks_a_second
+    if earlier is not None:
+        found.started_at = earlier.started_at
+    elif booted_at is not None:
+        found.started_at = booted_at + int(fields[19]) / ticks_a_second
     if len(switches) == 2:
         found.switches_voluntary = int(switches[b"voluntary_ctxt_switches"])
         found.switches_involuntary = int(switches[b"nonvoluntary_ctxt_switches"])

@@ -100,8 +100,7 @@ def conform(event: dict[str, Any]) -> dict[str, Any]:
     for name, value in event.items():
         kind = kind_of(name)
         if kind == "text":
-            if type(value) is not str:
-                value = _text(value)
+            value = _text(value)
             shape = _SHAPES.get(name)
             if shape is not None and not shape[0].fullmatch(value):
                 value = shape[1]

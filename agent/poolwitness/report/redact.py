@@ -94,13 +94,11 @@ def clean(value: Any, depth: int = 0) -> Any:
 
 
 def _clean(value: Any, depth: int) -> Any:
-    if type(value) is str:
-        return clean_text(scrub(value), breaks=True)
-    if value is None or isinstance(value, bool):
-        return value
-    # The types' own methods: a subclass may have overridden them.
+    # The types' own methods: a subclass may have overridden them. Most values are texts.
     if isinstance(value, str):
         return clean_text(scrub(str.__str__(value)), breaks=True)
+    if value is None or isinstance(value, bool):
+        return value
     if isinstance(value, int):
         number = int.__int__(value)
         return number if -LARGEST_EXACT <= number <= LARGEST_EXACT else _as_float(number)
@@ -115,8 +113,6 @@ def _clean(value: Any, depth: int) -> Any:
 
 
 def _key(key: Any) -> str:
-    if type(key) is str and len(key) <= 200 and key.isprintable():
-        return key
     return clean_text(str.__str__(key), 200) if isinstance(key, str) else str(clean(key, DEEPEST))
 
 
