@@ -88,20 +88,21 @@ class Agent:
     def _watches(self) -> list[tuple[Part, Watch]]:
         parts, ledger, hearing, inspector = self.parts, self.ledger, self.hearing, self.stages.inspector
         crossings = Crossings(ledger, self.take_in, hearing.crossed, parts["crossings"])
-        pools = PoolWatch(ledger, hearing, parts["pools"], crossings)
+        requests_watched = self.config.level != "exit"
+        pools = PoolWatch(ledger, hearing, parts["pools"], crossings, requests_watched)
         watches: list[tuple[Part, Watch]] = [
             (parts["pools"], pools),
             (parts["finalizers"], FinalizerWatch(ledger, parts["finalizers"])),
             (parts["workers"], WorkerWatch(ledger, hearing.worker_died, describe_error, parts["workers"])),
         ]
-        if self.config.level == "exit":
+        if not requests_watched:
             return watches
         incidents = CheckoutIncidents(
             ledger,
             hearing.look_at,
             inspector.came_back,
             inspector.picture,
-            lambda pool: pools.note_pool_closed(pool, waiting=True),
+            pools.note_pool_closed,
         )
         trace = self.config.level == "trace"
         telemetry = self.stages.telemetry

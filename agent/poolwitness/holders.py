@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Container
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from poolwitness.stacks import RawStack
@@ -20,7 +21,7 @@ NOT_BOXED: Boxed = (None, None, b"", 0, 0)
 class ThreadHolder:
     """A thread that takes connections: made when it takes its first, kept in a thread-local."""
 
-    __slots__ = ("boxed", "ident", "last", "name", "thread")
+    __slots__ = ("boxed", "ident", "last", "name", "taker", "thread")
     in_task = False
 
     def __init__(self) -> None:
@@ -31,6 +32,8 @@ class ThreadHolder:
         self.name = str(thread.name) if thread is not None else ""
         # What it took last, to see it take a second while it has the first.
         self.last: Slot | None = None
+        # The application's function that took it.
+        self.taker: CodeType | None = None
         self.boxed = NOT_BOXED
 
     def is_there(self, idents: Container[int]) -> bool:

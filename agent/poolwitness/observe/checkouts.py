@@ -32,8 +32,8 @@ class CheckoutListener(Protocol):
     def refused(self, entry: PoolEntry, error: BaseException, request: RawStack, waited_s: float) -> None:
         """PoolTimeout or TooManyRequests is on its way to the application."""
 
-    def closed_while_waiting(self, pool: Any) -> None:
-        """PoolClosed came to a request that was waiting."""
+    def pool_closed(self, pool: Any, waiting: bool) -> None:
+        """PoolClosed is on its way to the application: at once, or to a request that was waiting."""
 
     def some_gone(self) -> None:
         """Connections have been garbage-collected since the last look; some of them may have been out."""
@@ -145,7 +145,12 @@ class CheckoutWatch:
                     frame = None
                 if frame is None:
                     raw: RawStack = ()
-                elif known(id(code := frame.f_code)) and not trace and (caller := frame.f_back) is not None:
+                elif (
+                    # Most threads take all their connections in one function of the application's.
+                    ((code := frame.f_code) is holder.taker or (known(id(code)) and not trace))
+                    and (caller := frame.f_back) is not None
+                ):
+                    holder.taker = code
                     raw = (code, frame.f_lasti, caller.f_code, caller.f_lasti)
                 else:
                     raw = capture(frame)
@@ -334,7 +339,7 @@ class CheckoutWatch:
         if isinstance(error, self.refusals):
             self._refused(pool, error, self.capture(frame), waited_from)
         elif isinstance(error, self.closed):
-            self.listener.closed_while_waiting(pool)
+            self.listener.pool_closed(pool, not _at_once(error))
 
     def _refused(self, pool: Any, error: BaseException, request: RawStack, waited_from: float) -> None:
         entry = self.ledger.find(pool)
@@ -342,6 +347,14 @@ class CheckoutWatch:
             if self.timings is not None:
                 self.timings.refused(entry, error)
             self.listener.refused(entry, error, request, time.monotonic() - waited_from if waited_from else 0.0)
+
+
+def _at_once(error: BaseException) -> bool:
+    """Whether the pool was found closed when it was asked, and not while the request waited."""
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    return traceback is not None and traceback.tb_frame.f_code.co_name.startswith("_check_open")
 
 
 def _both(first: Callable[[Slot], None] | None, second: Callable[[Slot], None] | None) -> Callable[[Slot], None] | None:

@@ -29,7 +29,7 @@ class CheckoutIncidents:
         look: called to have the rules run over one pool.
         came_back: called when a suspected connection was returned.
         picture: the text of a note for an exhausted pool.
-        pool_closed: called when PoolClosed came to a waiting request.
+        pool_closed: called when PoolClosed came to a request, with whether that was waiting.
     """
 
     def __init__(
@@ -38,13 +38,13 @@ class CheckoutIncidents:
         look: Callable[[PoolEntry], None],
         came_back: Callable[[Slot], None],
         picture: Callable[[PoolEntry], str],
-        pool_closed: Callable[[Any], None],
+        pool_closed: Callable[[Any, bool], None],
     ) -> None:
         self.ledger = ledger
         self.look = look
         self.came_back = came_back
         self.picture = picture
-        self.pool_closed = pool_closed
+        self._pool_closed = pool_closed
         self._notes: dict[int, tuple[float, str]] = {}
 
     def refused(self, entry: PoolEntry, error: BaseException, request: RawStack, waited_s: float) -> None:
@@ -70,9 +70,9 @@ class CheckoutIncidents:
                 self._notes[entry.id] = (now_mono, note)
             add_note(note)
 
-    def closed_while_waiting(self, pool: Any) -> None:
-        """PoolClosed came to a request that was waiting."""
-        self.pool_closed(pool)
+    def pool_closed(self, pool: Any, waiting: bool) -> None:
+        """PoolClosed is on its way to the application."""
+        self._pool_closed(pool, waiting)
 
     def some_gone(self) -> None:
         """Tell lost slots when it happens, not at the next sweep."""

@@ -53,10 +53,21 @@ class Listener(Protocol):
 
 
 class PoolWatch:
-    """The patches of the pool classes' own life."""
+    """The patches of the pool classes' own life.
 
-    def __init__(self, ledger: Ledger, listener: Listener, part: Part, crossings: Crossings) -> None:
+    Args:
+        ledger: where pools are kept.
+        listener: who hears of them.
+        part: the containment.
+        crossings: asked where a pool may be closed elsewhere than where it was opened.
+        requests_watched: somebody else sees each getconn fail.
+    """
+
+    def __init__(
+        self, ledger: Ledger, listener: Listener, part: Part, crossings: Crossings, requests_watched: bool
+    ) -> None:
         self.ledger = ledger
+        self.requests_watched = requests_watched
         self.listener = listener
         self.part = part
         self.crossings = crossings
@@ -79,7 +90,9 @@ class PoolWatch:
                 self._async_enter if is_async else self._sync_enter,
             )
             patches.wrap(cls, "_check_open", self._check_open)
-            patches.wrap(cls, "_check_open_getconn", self._check_open)
+            if not self.requests_watched:
+                # Every getconn asks it: a patch would be on the way of each.
+                patches.wrap(cls, "_check_open_getconn", self._check_open)
 
     def _init(self, is_async: bool) -> Any:
         def make(original: AnyFunction) -> AnyFunction:
@@ -297,7 +310,6 @@ class PoolWatch:
             self.listener.closed(entry)
 
     def _check_open(self, original: AnyFunction) -> AnyFunction:
-        # Not on the way of a connection that is given: only the exception costs anything.
         def _check_open_getconn(self_: Any) -> Any:
             try:
                 return original(self_)
