@@ -27,6 +27,7 @@ from poolwitness.records import (
     Stack,
     Target,
     UseAfterClose,
+    WorkerRecord,
 )
 from tests.snapshots import NOW, THREADS, async_pool, checkout, closed, frame, pool, snapshot, stack, worker
 
@@ -550,6 +551,25 @@ def test_a_pool_closed_by_atexit_in_a_child_leads_to_the_line_that_opened_it() -
     (finding,) = found(snapshot(pool(inherited=True, crossed_fork=crossing)))
     assert finding.at == stack(10).origin
     assert "closed at exit by its forked child" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("workers", "version", "words"),
+    [
+        ((*THREADS[:2], worker("shop-worker-2", alive=False, error_type="SystemExit")), (3, 3, 3), "shop-worker-2"),
+        (THREADS, (3, 2, 7), "upgrade psycopg_pool"),
+        (THREADS, (3, 3, 3), "pool._pool"),
+    ],
+    ids=["a worker died", "an old release", "a new release"],
+)
+def test_the_advice_on_slots_that_nobody_has_is_for_this_program(
+    workers: tuple[WorkerRecord, ...], version: tuple[int, ...], words: str
+) -> None:
+    seen = snapshot(pool(unaccounted=1, workers=workers))
+    process = seen.process._replace(versions={**seen.process.versions, "psycopg_pool": version})
+    (finding,) = (each for each in found(seen._replace(process=process)) if each.rule.code == "PW107")
+    assert words in finding.fix
+    assert ("poolwitness.related" in finding.extra) == ("worker" in words)
 
 
 def test_a_pool_that_is_held_empty_is_exhausted_on_any_loop() -> None:

@@ -177,9 +177,14 @@ class Inspector:
     def suspect(self, finding: Finding) -> None:
         """Remember a suspicion, so that the connection's return takes it back."""
         for slot in list(self.ledger.slots.values()):
-            if slot.id == finding.extra["poolwitness.checkout.id"] and slot.raw is not None:
+            if slot.id == finding.extra["poolwitness.checkout.id"]:
                 self.suspicions.setdefault(slot.id, []).append(finding)
                 slot.suspected = finding.rule.code
+                if slot.raw is None:  # it came back while this was being told
+                    slot.held_s = time.monotonic() - slot.taken_mono
+                    slot.suspected = ""
+                    self.came_back(slot)
+                return
 
     def suspect_worker(self, finding: Finding) -> None:
         """Remember what a worker is suspected of, so that its coming back takes it back."""

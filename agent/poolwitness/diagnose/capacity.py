@@ -143,12 +143,35 @@ def slots_unaccounted(snapshot: Snapshot) -> Iterator[Finding]:
                 f"{pool.unaccounted} of them {'is' if pool.unaccounted == 1 else 'are'} neither idle in it nor held by "
                 "anybody: those slots are not coming back"
             ),
-            fix="upgrade psycopg_pool (cancelled requests lost connections before 3.2.8); until then close the pool and make it anew",
+            fix=_unaccounted_advice(pool, snapshot.process.versions.get("psycopg_pool")),
             key=("PW107", pool.id, pool.unaccounted),
             pool=pool,
             stack=pool.made,
-            extra={"poolwitness.slots_unaccounted": pool.unaccounted, "poolwitness.slots_counted": counted},
+            extra={
+                "poolwitness.slots_unaccounted": pool.unaccounted,
+                "poolwitness.slots_counted": counted,
+                **({"poolwitness.related": ["PW301"]} if _dead(pool) else {}),
+            },
         )
+
+
+def _dead(pool: PoolRecord) -> list[str]:
+    return [worker.name for worker in pool.workers if worker.role == "worker" and worker.error_type is not None]
+
+
+def _unaccounted_advice(pool: PoolRecord, version: tuple[int, ...] | None) -> str:
+    dead = _dead(pool)
+    if dead:
+        return (
+            f"mend what worker {dead[0]!r} died of (PW301): the connection that it had in hand counts for ever; "
+            "until then close the pool and make it anew"
+        )
+    if version is not None and version < (3, 2, 8):
+        return "upgrade psycopg_pool (cancelled requests lost connections before 3.2.8); until then close the pool and make it anew"
+    return (
+        "look for code that takes connections from pool._pool or overrides _putconn, and bound waiting by the pool's own "
+        "timeout= instead of cancelling from outside; until then close the pool and make it anew"
+    )
 
 
 def connect_failing(snapshot: Snapshot) -> Iterator[Finding]:

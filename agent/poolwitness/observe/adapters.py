@@ -30,7 +30,7 @@ class AdapterWatch:
         self.ledger = ledger
         self.repeated = repeated
         self.part = part
-        # (line, what) -> [count, last checkout]
+        # (line, what) -> [count, last checkout, the line's code, which must live for its id to be its own]
         self._seen: dict[tuple[Any, ...], list[Any]] = {}
         self._told: set[tuple[Any, ...]] = set()
 
@@ -61,7 +61,7 @@ class AdapterWatch:
         seen = self._seen.get(seen_key)
         if seen is None:
             if len(self._seen) < MOST_LINES:
-                self._seen[seen_key] = [1, slot.taken_mono]
+                self._seen[seen_key] = [1, slot.taken_mono, line[0]]
             return
         if seen[1] == slot.taken_mono:
             return

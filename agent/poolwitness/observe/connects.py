@@ -111,7 +111,7 @@ class ConnectWatch:
                     self._begin(self_)
             try:
                 conn = original(self_, *args, **kwargs)
-            except Exception as error:
+            except BaseException as error:
                 if self.part.enabled:
                     with self.part:
                         self._note_failure(self_, error)
@@ -131,7 +131,7 @@ class ConnectWatch:
                     self._begin(self_)
             try:
                 conn = await original(self_, *args, **kwargs)
-            except Exception as error:
+            except BaseException as error:
                 if self.part.enabled:
                     with self.part:
                         self._note_failure(self_, error)
@@ -156,12 +156,15 @@ class ConnectWatch:
             entry.connects = Connects()
         return entry, entry.connects
 
-    def _note_failure(self, pool: Any, error: Exception) -> None:
+    def _note_failure(self, pool: Any, error: BaseException) -> None:
         found = self._of(pool)
         if found is None:
             return
         entry, connects = found
         connects.in_flight -= 1
+        # A cancellation, or a callback's sys.exit(): nothing that the server did.
+        if not isinstance(error, Exception):
+            return
         connects.attempts += 1
         connects.failures += 1
         connects.failing = True
