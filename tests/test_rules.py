@@ -502,6 +502,37 @@ def test_a_transaction_cut_off_in_django_has_the_advice_of_django() -> None:
     assert "transaction.atomic()" in django.fix
 
 
+@pytest.mark.parametrize(
+    "seen",
+    [
+        snapshot(async_pool(lost=(checkout(lost=True, lost_from_open=True),))),
+        snapshot(async_pool(checkouts=(checkout(),)), moment="verdict"),
+        snapshot(async_pool(incidents=_incident("PW104").incidents)),
+        snapshot(async_pool(state="dropped")),
+    ],
+    ids=["PW101", "PW102", "PW104", "PW002"],
+)
+def test_the_advice_for_an_async_pool_is_async(seen: Snapshot) -> None:
+    for finding in found(seen):
+        if finding.rule.code != "PW001":
+            assert "`async with" in finding.fix, finding
+
+
+def test_a_crowd_adds_up_what_each_may_take() -> None:
+    def told(*sizes: int | None) -> str:
+        crowd = tuple(one._replace(max_size=size, min_size=0) for one, size in zip(_crowd(CROWD), sizes, strict=True))
+        (finding,) = found(snapshot(*crowd))
+        return finding.message
+
+    assert "take 55 connections of the server and run 40 threads" in told(*range(1, CROWD + 1))
+    assert "take any number of connections" in told(*range(CROWD))
+
+
+def test_a_pool_without_a_limit_never_runs_out_by_nesting() -> None:
+    nested = _incident("PW106")
+    assert found(snapshot(nested)) and not found(snapshot(nested._replace(max_size=0, min_size=0)))
+
+
 def test_keys_tell_faults_apart() -> None:
     two = snapshot(pool(id=1), pool(id=2), moment="verdict")
     assert len({finding.key for finding in found(two)}) == 2

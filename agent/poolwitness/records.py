@@ -218,6 +218,11 @@ class PoolRecord(NamedTuple):
     django_alias: str = ""
 
     @property
+    def most(self) -> int:
+        """Connections at the most; 0 for a null pool without a limit."""
+        return self.max_size or self.min_size
+
+    @property
     def short_class(self) -> str:
         """The class without its module."""
         return self.cls.rpartition(".")[2]

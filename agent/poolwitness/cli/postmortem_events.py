@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from poolwitness.blackbox.remains import Remains, WaitingRequest
+from poolwitness.diagnose.capacity import out_of
 from poolwitness.diagnose.connections import holder_of
 from poolwitness.diagnose.findings import named, place, plural
 from poolwitness.records import CheckoutRecord, PoolRecord
@@ -86,13 +87,13 @@ def events(remains: Remains, found: int) -> Iterator[tuple[str, Event]]:
 
 
 def _pool(pool: PoolRecord, waiting: list[WaitingRequest]) -> Event:
-    most, state = pool.max_size or pool.min_size, _STATES.get(pool.state, pool.state)
+    state = _STATES.get(pool.state, pool.state)
     lost = f", {plural(len(pool.lost), 'slot')} lost for good" if pool.lost else ""
     return {
         "level": "info",
         "message": (
             f"{named(pool)}, made at {place(pool.made.origin)}, {state} when the process ended: "
-            f"{len(pool.checkouts)} of {plural(most, 'connection')} out, "
+            f"{out_of(len(pool.checkouts), pool.most)} out, "
             f"{plural(len(waiting), 'request')} waiting{lost}"
         ),
         **pool_fields(pool),

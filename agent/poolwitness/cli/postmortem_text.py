@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from poolwitness.blackbox.remains import Remains
 from poolwitness.cli.postmortem_events import headline, state_of, worth_telling
+from poolwitness.diagnose.capacity import out_of
 from poolwitness.diagnose.connections import holder_of
 from poolwitness.diagnose.findings import Finding, named, place, plural
 from poolwitness.report.redact import clean_text
@@ -28,10 +29,7 @@ def _lines(remains: Remains) -> Iterator[str]:
         inherited = ", inherited from the parent process" if pool.inherited else ""
         lost = f", {plural(len(pool.lost), 'slot')} lost for good" if pool.lost else ""
         yield f"  {named(pool)}, {pool.state}{inherited}, made at {place(pool.made.origin)}"
-        yield (
-            f"    {len(pool.checkouts)} of {plural(pool.max_size or pool.min_size, 'connection')} out, "
-            f"{plural(len(waiting), 'request')} waiting{lost}"
-        )
+        yield (f"    {out_of(len(pool.checkouts), pool.most)} out, {plural(len(waiting), 'request')} waiting{lost}")
         for checkout in pool.checkouts:
             row = f"{checkout.held_s:8.1f} s  {place(checkout.taken.origin)}  by {holder_of(checkout)}"
             yield f"    held   {row}{state_of(checkout)}"

@@ -21,7 +21,7 @@ def exhausted(snapshot: Snapshot) -> Iterator[Finding]:
         worst = worst_first(pool)
         if pool.crossed_loops is not None and not worst:
             continue  # PW402 says why nobody brings a connection
-        size = pool.max_size or pool.min_size
+        size = pool.most
         if worst:
             first = worst[0]
             who = (
@@ -72,7 +72,7 @@ def remedies(pool: PoolRecord) -> list[str]:
     """Two or three things to do, likeliest first, for this very picture."""
     advice: list[str] = []
     holders = worst_first(pool)
-    size = pool.max_size or pool.min_size
+    size = pool.most
     if pool.crossed_loops is not None:
         advice.append("use the pool on the loop that it was opened on (PW402)")
     if pool.connects.failing and pool.connects.errors:

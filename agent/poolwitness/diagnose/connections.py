@@ -11,8 +11,6 @@ from poolwitness.records import CheckoutRecord, PoolRecord, Snapshot
 # A pool may be closed while requests are being served; they have this long to end.
 CLOSE_GRACE_S = 2.0
 
-_USE_WITH = "use `with pool.connection() as conn:`, which gives the connection back whatever happens"
-
 
 def _give_back(pool: PoolRecord) -> str:
     if pool.django_alias:
@@ -20,7 +18,11 @@ def _give_back(pool: PoolRecord) -> str:
             f"call `connections[{pool.django_alias!r}].close()` (from django.db import connections) in a finally at the end "
             "of the thread or task: Django gives its connection back only then"
         )
-    return _USE_WITH
+    return f"use `{_with(pool)} pool.connection() as conn:`, which gives the connection back whatever happens"
+
+
+def _with(pool: PoolRecord) -> str:
+    return "async with" if pool.is_async else "with"
 
 
 def _end_transaction(pool: PoolRecord) -> str:
@@ -30,8 +32,8 @@ def _end_transaction(pool: PoolRecord) -> str:
             "which commits; with autocommit off, call `transaction.commit()` (or `transaction.rollback()`) before"
         )
     return (
-        "call conn.commit() (or conn.rollback(), if nothing was written) before putconn(), or use `with pool.connection()`, "
-        "which commits"
+        "call conn.commit() (or conn.rollback(), if nothing was written) before putconn(), or use "
+        f"`{_with(pool)} pool.connection()`, which commits"
     )
 
 
@@ -62,7 +64,7 @@ def lost(snapshot: Snapshot) -> Iterator[Finding]:
     for pool in own(snapshot):
         lost_from_open = [checkout for checkout in pool.lost if checkout.lost_from_open]
         for index, checkout in enumerate(lost_from_open, start=1):
-            size = pool.max_size or pool.min_size
+            size = pool.most
             left = max(0, size - index)
             # A null pool without a limit has as many as are asked for.
             remaining = f": {left} of {plural(size, 'slot')} left" if size else ""
@@ -221,7 +223,7 @@ def incidents(snapshot: Snapshot) -> Iterator[Finding]:
                 check = (
                     ""
                     if pool.has_check
-                    else "; give the pool check=ConnectionPool.check_connection to find dead ones before they are handed out"
+                    else f"; give the pool check={'Async' if pool.is_async else ''}ConnectionPool.check_connection to find dead ones before they are handed out"
                 )
                 yield Finding(
                     rule=RULES["PW105"],
@@ -232,13 +234,12 @@ def incidents(snapshot: Snapshot) -> Iterator[Finding]:
                     stack=incident.taken,
                     extra={**extra, "poolwitness.returned_at": incident.at.origin.place if incident.at.origin else ""},
                 )
-            elif incident.kind == "PW106":
-                size = pool.max_size or pool.min_size
+            elif incident.kind == "PW106" and pool.most:  # a null pool without a limit always has another
                 yield Finding(
                     rule=RULES["PW106"],
                     message=(
                         f"{incident.holder} took a second connection of {named(pool)} at {at} while it had the one taken at "
-                        f"{taken}: when {size} of them do so at once, none gets its second"
+                        f"{taken}: when {pool.most} of them do so at once, none gets its second"
                     ),
                     fix="hand the first connection on as an argument, or take the second after the first has been returned",
                     key=key,

@@ -162,7 +162,8 @@ def dropped_open(snapshot: Snapshot) -> Iterator[Finding]:
                 f"nothing holds it any more, {what}"
             ),
             fix=(
-                "keep one pool for the life of the program and close it at the end, or make it in a `with` block; "
+                "keep one pool for the life of the program and close it at the end, or make it in "
+                f"{'an `async with`' if pool.is_async else 'a `with`'} block; "
                 "a pool made in a function dies with the function"
             ),
             key=("PW002", pool.id),
@@ -258,23 +259,29 @@ def crowd(snapshot: Snapshot) -> Iterator[Finding]:
         if len(group) >= CROWD:
             told.update(pool.id for pool in group)
             first = group[0]
-            yield _crowd(first, len(group), f"made at {place(first.made.origin)}", ("PW007", first.made.origin))
+            yield _crowd(group, f"made at {place(first.made.origin)}", ("PW007", first.made.origin))
     for target, group in by_target.items():
         rest = [pool for pool in group if pool.id not in told]
         if len(rest) >= CROWD:
             places = {pool.made.origin.place for pool in rest if pool.made.origin is not None}
             what = f"of the same database, made at {plural(len(places), 'line')}"
-            yield _crowd(rest[0], len(rest), what, ("PW007", target))
+            yield _crowd(rest, what, ("PW007", target))
 
 
-def _crowd(pool: PoolRecord, count: int, what: str, key: tuple[object, ...]) -> Finding:
-    connections = count * (pool.max_size or pool.min_size)
+def _crowd(pools: list[PoolRecord], what: str, key: tuple[object, ...]) -> Finding:
+    pool, count = pools[0], len(pools)
+    limited = all(each.most for each in pools)
+    connections = plural(sum(each.most for each in pools), "connection") if limited else "any number of connections"
+    runners = " and ".join(
+        word
+        for word, is_async in (("threads", False), ("tasks", True))
+        if is_async in {each.is_async for each in pools}
+    )
     return Finding(
         rule=RULES["PW007"],
         message=(
             f"{count} pools {what} are open at once in this process: together they may take "
-            f"{plural(connections, 'connection')} of the server and run {count * (pool.num_workers + 1)} "
-            f"{'tasks' if pool.is_async else 'threads'}"
+            f"{connections} of the server and run {sum(each.num_workers + 1 for each in pools)} {runners}"
         ),
         fix="make one pool per process and database, at start-up, and hand it to requests, tasks and clients",
         key=key,

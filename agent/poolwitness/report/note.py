@@ -19,11 +19,10 @@ def note_of(pool: PoolRecord) -> str:
     Args:
         pool: the exhausted pool, with its checkouts and where their holders stand.
     """
-    size = pool.max_size or pool.min_size
     holders = worst_first(pool)
     waiting = pool.stats.get("requests_waiting", 0)
     name = pool.name if len(pool.name) <= 60 else pool.name[:57] + "..."
-    head = f"poolwitness: pool {name!r} (made at {place(pool.made.origin)}) has {out_of(len(holders), size)} out"
+    head = f"poolwitness: pool {name!r} (made at {place(pool.made.origin)}) has {out_of(len(holders), pool.most)} out"
     if waiting:
         head += f", {plural(waiting, 'request')} waiting"
     if pool.lost:

@@ -60,7 +60,9 @@ def _pool(pool: dict[str, Any]) -> Iterator[str]:
     inherited = ", inherited from the parent process" if pool["inherited"] else ""
     yield f"pool {pool['name']!r} ({pool['class']}), {pool['state']}{inherited}, {made}"
     most = pool["max_size"] if pool["max_size"] is not None else pool["min_size"]
-    numbers = f"  {_number(pool['size'])} of at most {_number(most)} connections: {pool['out']} out"
+    # A null pool without a limit says 0.
+    limit = "" if most == 0 else f" of at most {_number(most)}"
+    numbers = f"  {_number(pool['size'])}{limit} connections: {pool['out']} out"
     numbers += f", {_number(pool['idle'])} idle, {plural(pool['waiting'] or 0, 'request')} waiting"
     if pool["lost_count"]:
         numbers += f", {plural(pool['lost_count'], 'slot')} lost for good"
