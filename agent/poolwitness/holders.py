@@ -21,7 +21,7 @@ NOT_BOXED: Boxed = (None, None, b"", 0, 0)
 class ThreadHolder:
     """A thread that takes connections: made when it takes its first, kept in a thread-local."""
 
-    __slots__ = ("boxed", "ident", "last", "name", "taker", "thread")
+    __slots__ = ("boxed", "called_by", "ident", "last", "name", "taker", "thread")
     in_task = False
 
     def __init__(self) -> None:
@@ -32,8 +32,9 @@ class ThreadHolder:
         self.name = str(thread.name) if thread is not None else ""
         # What it took last, to see it take a second while it has the first.
         self.last: Slot | None = None
-        # The application's function that took it.
+        # The application's function that took it, and the one that called that.
         self.taker: CodeType | None = None
+        self.called_by: CodeType | None = None
         self.boxed = NOT_BOXED
 
     def is_there(self, idents: Container[int]) -> bool:

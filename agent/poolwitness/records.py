@@ -23,15 +23,30 @@ class Frame(NamedTuple):
 
 
 class Stack(NamedTuple):
-    """A named stack, innermost frame first, and its origin: the application's line."""
+    """A named stack, innermost frame first, and its origin: the application's line.
+
+    ``suspended`` where the origin is a generator's, as of a context manager: it stands there while its caller goes on.
+    """
 
     frames: tuple[Frame, ...]
     origin: Frame | None
+    suspended: bool = False
 
     @property
     def application(self) -> tuple[Frame, ...]:
         """The application's own frames, innermost first."""
         return tuple(frame for frame in self.frames if frame.kind == "application")
+
+    @property
+    def caller(self) -> Frame | None:
+        """The application's frame that called the origin, where it is known."""
+        own = self.application
+        return own[1] if len(own) > 1 and own[0] == self.origin else None
+
+    @property
+    def holding(self) -> Frame | None:
+        """The application's frame that is there for as long as what was taken is held."""
+        return self.caller or self.origin if self.suspended else self.origin
 
 
 class Target(NamedTuple):

@@ -6,6 +6,7 @@ kept alive, frames and locals are not.
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 import sysconfig
@@ -68,7 +69,7 @@ def resolve(raw: RawStack, skip: frozenset[int] = frozenset()) -> Stack:
         skip: ids of code objects that cannot be the origin, such as constructors of the pool's own classes.
     """
     frames: list[Frame] = []
-    eligible: list[Frame] = []
+    eligible: list[tuple[Frame, CodeType]] = []
     for index in range(0, len(raw), 2):
         code, instruction = raw[index], raw[index + 1]
         assert isinstance(code, CodeType) and isinstance(instruction, int)
@@ -77,16 +78,17 @@ def resolve(raw: RawStack, skip: frozenset[int] = frozenset()) -> Stack:
             continue
         frames.append(frame)
         if id(code) not in skip:
-            eligible.append(frame)
-    return Stack(tuple(frames), _origin(eligible))
+            eligible.append((frame, code))
+    for wanted in ("application", "installed", "stdlib"):
+        for frame, code in eligible:
+            if frame.kind == wanted:
+                return Stack(tuple(frames), frame, is_suspended(code))
+    return Stack(tuple(frames), None)
 
 
-def _origin(frames: list[Frame]) -> Frame | None:
-    for wanted in (("application",), ("installed",), ("stdlib",)):
-        for frame in frames:
-            if frame.kind in wanted:
-                return frame
-    return None
+def is_suspended(code: CodeType) -> bool:
+    """Whether a function is a generator, as a context manager's is: it gives way and is there still."""
+    return bool(code.co_flags & (inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR))
 
 
 # By id, the code kept alive beside the frame: two files with the same text have code objects that are equal.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from poolwitness.blackbox.remains import Remains, WaitingRequest
 from poolwitness.diagnose.capacity import out_of
 from poolwitness.diagnose.connections import holder_of
-from poolwitness.diagnose.findings import named, place, plural
+from poolwitness.diagnose.findings import named, place, place_called, plural
 from poolwitness.records import CheckoutRecord, PoolRecord
 from poolwitness.report.events import Event, code_fields, pool_fields
 from poolwitness.report.pipeline import timestamp
@@ -111,7 +111,7 @@ def _holder(pool: PoolRecord, rank: int, checkout: CheckoutRecord) -> Event:
     return {
         "level": "info",
         "message": (
-            f"a connection of {named(pool)}, taken at {place(checkout.taken.origin)} by {holder_of(checkout)} "
+            f"a connection of {named(pool)}, taken at {place_called(checkout.taken)} by {holder_of(checkout)} "
             f"{checkout.held_s:.1f} s before, was out when the process ended{state_of(checkout)}"
         ),
         "poolwitness.rank": rank,

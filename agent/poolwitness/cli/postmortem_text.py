@@ -11,7 +11,7 @@ from poolwitness.blackbox.remains import Remains
 from poolwitness.cli.postmortem_events import headline, state_of, worth_telling
 from poolwitness.diagnose.capacity import out_of
 from poolwitness.diagnose.connections import holder_of
-from poolwitness.diagnose.findings import Finding, named, place, plural
+from poolwitness.diagnose.findings import Finding, named, place, place_called, plural
 from poolwitness.report.redact import clean_text
 
 LARGEST_SOURCE = 4 * 1024 * 1024
@@ -31,7 +31,7 @@ def _lines(remains: Remains) -> Iterator[str]:
         yield f"  {named(pool)}, {pool.state}{inherited}, made at {place(pool.made.origin)}"
         yield (f"    {out_of(len(pool.checkouts), pool.most)} out, {plural(len(waiting), 'request')} waiting{lost}")
         for checkout in pool.checkouts:
-            row = f"{checkout.held_s:8.1f} s  {place(checkout.taken.origin)}  by {holder_of(checkout)}"
+            row = f"{checkout.held_s:8.1f} s  {place_called(checkout.taken)}  by {holder_of(checkout)}"
             yield f"    held   {row}{state_of(checkout)}"
         for request in waiting:
             who = f"{'task' if request.in_task else 'thread'} {request.holder!r}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from poolwitness.diagnose.connections import holder_of
-from poolwitness.diagnose.findings import RULES, Finding, Value, named, place, plural
+from poolwitness.diagnose.findings import RULES, Finding, Value, named, place, place_called, plural
 from poolwitness.diagnose.lifecycle import own
 from poolwitness.records import CheckoutRecord, ConnectError, PoolRecord, Snapshot
 
@@ -26,7 +26,7 @@ def exhausted(snapshot: Snapshot) -> Iterator[Finding]:
             first = worst[0]
             who = (
                 f"{out_of(len(worst), size)} out, the oldest for {first.held_s:.1f} s, taken at "
-                f"{place(first.taken.origin)} by {holder_of(first)}, {first.status}"
+                f"{place_called(first.taken)} by {holder_of(first)}, {first.status}"
             )
         elif pool.connects.failing:
             who = f"no connection could be made: {error_text(last_error(pool))}"
@@ -114,7 +114,7 @@ def remedies(pool: PoolRecord) -> list[str]:
 
 
 def _lines(holders: list[CheckoutRecord]) -> str:
-    places = list(dict.fromkeys(place(holder.taken.origin) for holder in holders))
+    places = list(dict.fromkeys(place_called(holder.taken) for holder in holders))
     return ", ".join(places[:2]) + (f" and {len(places) - 2} more" if len(places) > 2 else "")
 
 

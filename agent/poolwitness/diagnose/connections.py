@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from poolwitness.diagnose.findings import RULES, Finding, Value, named, place, plural
+from poolwitness.diagnose.findings import RULES, Finding, Value, named, place, place_called, plural
 from poolwitness.diagnose.lifecycle import own
-from poolwitness.records import CheckoutRecord, PoolRecord, Snapshot
+from poolwitness.records import CheckoutRecord, Incident, PoolRecord, Snapshot, Stack
 
 # A pool may be closed while requests are being served; they have this long to end.
 CLOSE_GRACE_S = 2.0
@@ -71,7 +71,7 @@ def lost(snapshot: Snapshot) -> Iterator[Finding]:
             yield Finding(
                 rule=RULES["PW101"],
                 message=(
-                    f"a connection of {named(pool)}, taken at {place(checkout.taken.origin)} by "
+                    f"a connection of {named(pool)}, taken at {place_called(checkout.taken)} by "
                     f"{holder_of(checkout)}, was garbage-collected without being returned{remaining}"
                 ),
                 fix=_give_back(pool) + ("" if pool.django_alias else "; with getconn(), put putconn() in a finally"),
@@ -120,11 +120,11 @@ def _not_returned(pool: PoolRecord, checkout: CheckoutRecord, why: str, at_the_e
     return Finding(
         rule=RULES["PW102"],
         message=(
-            f"a connection of {named(pool)}, taken at {place(checkout.taken.origin)} by {holder_of(checkout)} "
+            f"a connection of {named(pool)}, taken at {place_called(checkout.taken)} by {holder_of(checkout)} "
             f"{checkout.held_s:.1f} s before, {'was never' if at_the_end else 'has not been'} returned: still out {why}"
             + (f"; kept alive by {checkout.kept_by}" if checkout.kept_by else "")
             if not checkout.lost
-            else f"a connection of {named(pool)}, taken at {place(checkout.taken.origin)} by {holder_of(checkout)}, "
+            else f"a connection of {named(pool)}, taken at {place_called(checkout.taken)} by {holder_of(checkout)}, "
             f"was never returned {why}"
         ),
         fix=f"{_give_back(pool)}; return every connection before the pool is closed",
@@ -151,7 +151,7 @@ def held_long(snapshot: Snapshot) -> Iterator[Finding]:
             yield Finding(
                 rule=RULES["PW103"],
                 message=(
-                    f"a connection of {named(pool)}, taken at {place(checkout.taken.origin)} by "
+                    f"a connection of {named(pool)}, taken at {place_called(checkout.taken)} by "
                     f"{holder_of(checkout)}, has been out for {checkout.held_s:.1f} s, {checkout.status}{doing}"
                 ),
                 fix=(
@@ -171,8 +171,9 @@ def is_held_long(checkout: CheckoutRecord, limit_s: float) -> bool:
 
 
 def _glob(checkout: CheckoutRecord) -> str:
-    origin = checkout.taken.origin
-    return "*/" + origin.file.replace("\\", "/").rpartition("/")[2] if origin is not None else "FILE"
+    # A context manager's file would name everybody who uses it.
+    holding = checkout.taken.holding
+    return "*/" + holding.file.replace("\\", "/").rpartition("/")[2] if holding is not None else "FILE"
 
 
 def adapters_outside_configure(snapshot: Snapshot) -> Iterator[Finding]:
@@ -235,15 +236,25 @@ def incidents(snapshot: Snapshot) -> Iterator[Finding]:
                     extra={**extra, "poolwitness.returned_at": incident.at.origin.place if incident.at.origin else ""},
                 )
             elif incident.kind == "PW106" and pool.most:  # a null pool without a limit always has another
-                yield Finding(
-                    rule=RULES["PW106"],
-                    message=(
-                        f"{incident.holder} took a second connection of {named(pool)} at {at} while it had the one taken at "
-                        f"{taken}: when {pool.most} of them do so at once, none gets its second"
-                    ),
-                    fix="hand the first connection on as an argument, or take the second after the first has been returned",
-                    key=key,
-                    pool=pool,
-                    stack=incident.at,
-                    extra=extra,
-                )
+                yield _nested(pool, incident, extra)
+
+
+def _nested(pool: PoolRecord, incident: Incident, extra: dict[str, Value]) -> Finding:
+    first, second, through = incident.taken.origin, incident.at.origin, ""
+    if first == second and incident.taken.holding != first:
+        # A context manager takes them all: what is nested is its users.
+        through = f", both through {place(first)}"
+        first, second = incident.taken.holding, incident.at.holding
+        extra = {**extra, "poolwitness.taken_at": first.place if first is not None else ""}
+    return Finding(
+        rule=RULES["PW106"],
+        message=(
+            f"{incident.holder} took a second connection of {named(pool)} at {place(second)} while it had the one taken at "
+            f"{place(first)}{through}: when {pool.most} of them do so at once, none gets its second"
+        ),
+        fix="hand the first connection on as an argument, or take the second after the first has been returned",
+        key=("PW106", pool.id, first, second),
+        pool=pool,
+        stack=Stack(incident.at.frames, second),
+        extra=extra,
+    )

@@ -54,20 +54,23 @@ def examine(snapshot: Snapshot, config: Config) -> tuple[list[Finding], list[Fin
 
 
 def is_ignored(finding: Finding, patterns: tuple[str, ...]) -> bool:
-    """Whether one of POOLWITNESS_IGNORE's words names this finding: RULE, RULE:glob-of-file, or a fingerprint."""
+    """Whether one of POOLWITNESS_IGNORE's words names this finding: RULE, RULE:glob-of-file, or a fingerprint.
+
+    A connection that is held may have been taken by a context manager: the file of who uses that names it as well.
+    """
     codes = [finding.rule.code]
     if finding.rule.code == "PW102" and finding.extra.get("poolwitness.holder_alive"):
         # Held for long by design is held to the end by design.
         codes.append("PW103")
+    frames = [finding.at]
+    if finding.rule.code in ("PW102", "PW103") and finding.stack is not None:
+        frames.append(finding.stack.holding)
+    files = [name for frame in frames if frame is not None for name in (frame.file, short_path(frame.file))]
     for pattern in patterns:
         code, separator, glob = pattern.partition(":")
         if not separator:
             if code.upper() in codes or code.lower() in (finding.rule.name, finding.fingerprint):
                 return True
-        elif (
-            code.upper() in codes
-            and finding.at is not None
-            and (fnmatch(finding.at.file, glob) or fnmatch(short_path(finding.at.file), glob))
-        ):
+        elif code.upper() in codes and any(fnmatch(file, glob) for file in files):
             return True
     return False

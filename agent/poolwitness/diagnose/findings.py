@@ -114,6 +114,12 @@ def place(frame: Frame | None) -> str:
     return f"{short_path(frame.file)}:{frame.line}{function}"
 
 
+def place_called(stack: Stack) -> str:
+    """`place` of a stack's origin, and who called that: the origin may be a helper that everybody calls."""
+    caller = stack.caller
+    return place(stack.origin) + (f" (called at {place(caller)})" if caller is not None else "")
+
+
 def short_path(file: str) -> str:
     """A path relative to the working directory where it lies below it."""
     try:

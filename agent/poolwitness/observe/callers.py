@@ -9,6 +9,9 @@ from poolwitness.stacks import RawStack, kind_of
 # How far to look for the application's frame: past SQLAlchemy or Django, not to the end of a web framework.
 DEEPEST = 30
 
+# How many frames may lie between that and who called it: contextlib's and a decorator's. A framework's are more.
+BETWEEN = 3
+
 MOST_KNOWN = 10_000
 
 # By the id of a code object: hashing one is slow.
@@ -30,7 +33,10 @@ def is_application(code: CodeType) -> bool:
 
 
 def nearest(frame: FrameType | None) -> RawStack:
-    """The application's nearest frame and its caller; without one, the nearest that is not ours or psycopg's."""
+    """The application's nearest frame and the one that called it; without one, the nearest that are not ours.
+
+    The nearest is often a helper in which every connection is taken; then the one that called it tells them apart.
+    """
     application = answers
     first = frame
     for _ in range(DEEPEST):
@@ -42,9 +48,21 @@ def nearest(frame: FrameType | None) -> RawStack:
             caller = frame.f_back
             if caller is None:
                 return (code, frame.f_lasti)
-            return (code, frame.f_lasti, caller.f_code, caller.f_lasti)
+            return (code, frame.f_lasti, *_called_by(caller))
         frame = frame.f_back
     return _few(first)
+
+
+def _called_by(caller: FrameType) -> RawStack:
+    frame: FrameType | None = caller
+    for _ in range(BETWEEN + 1):
+        if frame is None:
+            break
+        code = frame.f_code
+        if is_application(code):
+            return (code, frame.f_lasti)
+        frame = frame.f_back
+    return (caller.f_code, caller.f_lasti)
 
 
 def _few(frame: FrameType | None) -> RawStack:

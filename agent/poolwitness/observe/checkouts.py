@@ -149,9 +149,10 @@ class CheckoutWatch:
                     # Most threads take all their connections in one function of the application's.
                     ((code := frame.f_code) is holder.taker or (known(id(code)) and not trace))
                     and (caller := frame.f_back) is not None
+                    and ((called_by := caller.f_code) is holder.called_by or known(id(called_by)))
                 ):
-                    holder.taker = code
-                    raw = (code, frame.f_lasti, caller.f_code, caller.f_lasti)
+                    holder.taker, holder.called_by = code, called_by
+                    raw = (code, frame.f_lasti, called_by, caller.f_lasti)
                 else:
                     raw = capture(frame)
                 outer = holder.last

@@ -13,7 +13,7 @@ from poolwitness.holders import Holder, TaskHolder
 from poolwitness.ledger import Ledger, PoolEntry, Slot
 from poolwitness.observe.callers import is_application
 from poolwitness.observe.checkouts import SUSPECTED
-from poolwitness.stacks import RawStack
+from poolwitness.stacks import RawStack, is_suspended
 
 MOST_INCIDENTS = 50
 QUIET_S = 60.0
@@ -85,10 +85,10 @@ class CheckoutIncidents:
         # A connection that is gone without being returned is lost, not held.
         if not raw or not inner_raw or not _same(outer.holder, inner.holder) or outer.ref() is None:
             return
-        taken = _place(raw)
+        taken = _holding(raw)
         activations = _on_stack(taken[0])
         # Taken again by the same line of the same call, in a loop: the first was handed on or put away.
-        if not activations or (activations == 1 and taken == _place(inner_raw)):
+        if not activations or (activations == 1 and taken == _holding(inner_raw)):
             return
         if self._note("PW106", entry, raw, inner_raw, inner, time.monotonic() - outer.taken_mono):
             self.look(entry)
@@ -106,6 +106,9 @@ class CheckoutIncidents:
 
     def _note(self, kind: str, entry: PoolEntry, taken: RawStack, at: RawStack, slot: Slot, held_s: float) -> bool:
         places = (*_place(taken), *_place(at))
+        if kind == "PW106" and places[:2] == places[2:]:
+            # Both through one helper: whose they are is said by who called it.
+            places = (*_places(taken), *_places(at))
         key = (kind, *(id(part) if isinstance(part, CodeType) else part for part in places))
         known = entry.incidents.get(key)
         if known is not None:
@@ -142,13 +145,29 @@ def _same(one: Holder | None, other: Holder | None) -> bool:
     return one is other
 
 
-def _place(raw: RawStack) -> RawStack:
-    """The application's frame: the first of a short stack, and further out in a whole one."""
+def _places(raw: RawStack) -> RawStack:
+    """The application's frame, and the one of its own that called that: two at the most."""
+    own: RawStack = ()
     for index in range(0, len(raw), 2):
         code = raw[index]
         if isinstance(code, CodeType) and is_application(code):
-            return raw[index : index + 2]
-    return raw[:2]
+            own += raw[index : index + 2]
+            if len(own) == 4:
+                break
+    return own or raw[:2]
+
+
+def _place(raw: RawStack) -> RawStack:
+    """The application's frame: the first of a short stack, and further out in a whole one."""
+    return _places(raw)[:2]
+
+
+def _holding(raw: RawStack) -> RawStack:
+    """The frame that is there for as long as the connection is held: a generator's, as of a context manager, is not."""
+    own = _places(raw)
+    code = own[0]
+    suspended = isinstance(code, CodeType) and is_suspended(code)
+    return own[2:] if suspended and len(own) > 2 else own[:2]
 
 
 def _on_stack(code: object) -> int:

@@ -7,7 +7,7 @@ from collections import Counter
 
 from poolwitness.diagnose.capacity import error_text, out_of, remedies, worst_first
 from poolwitness.diagnose.connections import holder_of
-from poolwitness.diagnose.findings import place, plural
+from poolwitness.diagnose.findings import place, place_called, plural
 from poolwitness.records import CheckoutRecord, PoolRecord
 
 MOST_HOLDERS = 8
@@ -31,7 +31,7 @@ def note_of(pool: PoolRecord) -> str:
     lines += [f"  {row}" for row in holder_rows(holders)]
     if len(holders) > MOST_HOLDERS:
         lines.append(f"  … and {len(holders) - MOST_HOLDERS} more")
-    lost = Counter(f"taken at {place(gone.taken.origin)} by {holder_of(gone)}" for gone in pool.lost)
+    lost = Counter(f"taken at {place_called(gone.taken)} by {holder_of(gone)}" for gone in pool.lost)
     for where, count in lost.most_common(3):
         lines.append(
             f"  lost{f' {count} times' if count > 1 else ''}: {where}, garbage-collected without being returned"
@@ -55,7 +55,7 @@ def holder_rows(holders: list[CheckoutRecord]) -> list[str]:
 def holder_row(holder: CheckoutRecord) -> str:
     """Seconds held, line, thread or task, transaction state, and where it stands now."""
     status = holder.status.upper() if holder.status == "idle in transaction" else holder.status
-    row = f"{holder.held_s:6.1f} s  {place(holder.taken.origin)}  by {holder_of(holder)}, {status}"
+    row = f"{holder.held_s:6.1f} s  {place_called(holder.taken)}  by {holder_of(holder)}, {status}"
     if not holder.holder_alive:
         return f"{row}; {'the task' if holder.in_task else 'the thread'} has ended"
     if holder.where is not None and holder.where.origin is not None:

@@ -1,0 +1,159 @@
+"""A helper in which every connection is taken does not hide who called it."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from types import CodeType, FrameType
+from typing import Any
+
+import pytest
+
+from poolwitness.observe import callers
+from poolwitness.stacks import RawStack, resolve
+from tests.programs import environment, run
+
+
+def functions(raw: RawStack) -> list[str]:
+    """The names of the functions in a raw stack."""
+    return [code.co_name for code in raw if isinstance(code, CodeType)]
+
+
+def take() -> RawStack:
+    """Where a connection is taken."""
+    return callers.nearest(sys._getframe())
+
+
+def test_a_direct_call_is_kept() -> None:
+    assert functions(take()) == ["take", "test_a_direct_call_is_kept"]
+
+
+def test_contextlib_is_stepped_over() -> None:
+    @contextlib.contextmanager
+    def connection() -> Iterator[RawStack]:
+        yield callers.nearest(sys._getframe())
+
+    def handle() -> RawStack:
+        with connection() as raw:
+            return raw
+
+    def handle_by_stack() -> RawStack:
+        with contextlib.ExitStack() as stack:
+            return stack.enter_context(connection())
+
+    assert functions(handle()) == ["connection", "handle"]
+    assert functions(handle_by_stack()) == ["connection", "handle_by_stack"]
+    found = resolve(handle())
+    assert found.origin is not None and found.caller is not None
+    assert (found.origin.function, found.caller.function) == ("connection", "handle")
+
+
+def test_what_is_far_off_is_not_looked_for() -> None:
+    installed: dict[str, Any] = {}
+    source = "def between(call, frames):\n    return between(call, frames - 1) if frames else call()\n"
+    exec(compile(source, contextlib.__file__, "exec"), installed)  # as a framework's frames would be
+
+    def handle(frames: int) -> RawStack:
+        raw: RawStack = installed["between"](take, frames)
+        return raw
+
+    assert functions(handle(callers.BETWEEN - 1)) == ["take", "handle"]
+    assert functions(handle(callers.BETWEEN)) == ["take", "between"]
+
+
+def test_without_a_caller_there_is_none() -> None:
+    def outermost(frame: FrameType | None) -> FrameType:
+        assert frame is not None
+        return outermost(frame.f_back) if frame.f_back is not None else frame
+
+    raw = callers.nearest(outermost(sys._getframe()))
+    assert len(raw) <= 2 and resolve(raw).caller is None
+
+
+NOTE = """
+    import os, threading
+    from contextlib import contextmanager
+    from psycopg_pool import ConnectionPool, PoolTimeout
+
+    pool = ConnectionPool(os.environ["DSN"], open=True, min_size=2, max_size=2, timeout=0.3)
+    taken, over = threading.Semaphore(0), threading.Event()
+
+    @contextmanager
+    def connection():
+        with pool.connection() as conn:
+            yield conn
+
+    def bill():
+        with connection():
+            taken.release()
+            over.wait()
+
+    def ship():
+        with connection():
+            taken.release()
+            over.wait()
+
+    threads = [threading.Thread(target=work, name=work.__name__) for work in (bill, ship)]
+    for thread in threads:
+        thread.start()
+        taken.acquire()
+    try:
+        with connection():
+            pass
+    except PoolTimeout as error:
+        print("\\n".join(getattr(error, "__notes__", ["no notes before Python 3.11"])))
+    over.set()
+    for thread in threads:
+        thread.join()
+    pool.close()
+"""
+
+ASYNC_NOTE = """
+    import asyncio, os
+    from contextlib import asynccontextmanager
+    from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+    async def main():
+        pool = AsyncConnectionPool(os.environ["DSN"], open=False, min_size=2, max_size=2, timeout=0.3)
+        taken, over = asyncio.Semaphore(0), asyncio.Event()
+
+        @asynccontextmanager
+        async def connection():
+            async with pool.connection() as conn:
+                yield conn
+
+        async def bill():
+            async with connection():
+                taken.release()
+                await over.wait()
+
+        async def ship():
+            async with connection():
+                taken.release()
+                await over.wait()
+
+        async with pool:
+            tasks = [asyncio.create_task(work(), name=work.__name__) for work in (bill, ship)]
+            for task in tasks:
+                await taken.acquire()
+            try:
+                async with connection():
+                    pass
+            except PoolTimeout as error:
+                print("\\n".join(getattr(error, "__notes__", ["no notes before Python 3.11"])))
+            over.set()
+            await asyncio.gather(*tasks)
+
+    asyncio.run(main())
+"""
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("level", ["watch", "trace"])
+@pytest.mark.parametrize("program", [NOTE, ASYNC_NOTE], ids=["sync", "async"])
+def test_the_note_tells_apart_who_holds_through_one_helper(program: str, level: str, dsn: str) -> None:
+    ran = run(program, environment(DSN=dsn, POOLWITNESS="1", POOLWITNESS_LEVEL=level))
+    rows = [line for line in ran.stdout.decode().splitlines() if " by " in line and "called at" in line]
+    assert any(" in connection (called at " in row and " in bill)" in row and "'bill'" in row for row in rows), rows
+    assert any(" in connection (called at " in row and " in ship)" in row and "'ship'" in row for row in rows), rows
