@@ -36,6 +36,7 @@ def test_the_agent_answers_whatever_the_main_thread_does(blocked_in: str, dsn: s
         assert (second["out"], second["checkouts"]) == (0, [])
         (checkout,) = first["checkouts"]
         assert checkout["taken_at"].endswith(f":{line_of('sync_pools', 'taken')}")
+        assert checkout["called_at"].endswith(f":{line_of('sync_pools', 'called')}")
         assert checkout["now_at"].endswith(f":{line_of('sync_pools', 'stands')}")
         assert (checkout["holder"], checkout["holder_kind"], checkout["holder_alive"]) == ("holder", "thread", True)
         assert checkout["transaction"] == "idle in transaction"
@@ -66,7 +67,8 @@ def test_people_are_shown_what_is_stuck_first(dsn: str) -> None:
         assert lines[2].startswith("pool 'pool 0' (psycopg_pool.ConnectionPool), open, made at ")
         assert "1 out, 0 idle, 1 request waiting" in lines[3]
         row = next(line for line in lines if line.startswith("  out "))
-        assert f"sync_pools.py:{line_of('sync_pools', 'taken')}  by thread 'holder', IDLE IN TRANSACTION" in row
+        assert f"sync_pools.py:{line_of('sync_pools', 'taken')} (called at " in row
+        assert f"sync_pools.py:{line_of('sync_pools', 'called')})  by thread 'holder', IDLE IN TRANSACTION" in row
         assert row.endswith(f"sync_pools.py:{line_of('sync_pools', 'stands')}")
         assert program.end() == 0
 
@@ -89,6 +91,7 @@ def test_an_event_loop_answers_without_a_thread_of_ours(dsn: str) -> None:
         (checkout,) = pool["checkouts"]
         assert (checkout["holder"], checkout["holder_kind"]) == ("holder", "task")
         assert checkout["taken_at"].endswith(f":{line_of('async_pool', 'taken')}")
+        assert checkout["called_at"] is None
         assert checkout["now_at"].endswith(f":{line_of('async_pool', 'stands')}")
         assert program.end() == 0
         assert program.hear() == f"ENDED {program.words[1]}"

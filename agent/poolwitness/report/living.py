@@ -94,10 +94,12 @@ def _pool(pool: PoolRecord, now: float) -> Document:
 
 
 def _checkout(checkout: CheckoutRecord) -> Document:
+    caller = checkout.taken.caller
     return {
         "held_s": _seconds(checkout.held_s),
         "idle_s": _seconds(checkout.idle_s),
         "taken_at": _place(checkout.taken),
+        "called_at": clean_text(caller.place, 1000) if caller is not None else None,
         "taken_stack": _lines(checkout.taken),
         "holder": _text(checkout.holder),
         "holder_kind": ("task" if checkout.in_task else "thread") if checkout.holder else None,

@@ -11,7 +11,9 @@ import select
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from psycopg_pool import ConnectionPool
 
@@ -24,8 +26,14 @@ taken, told, lock = threading.Event(), threading.Event(), threading.Lock()
 box: queue.Queue[int] = queue.Queue()
 
 
-def hold() -> None:
+@contextmanager
+def connection() -> Iterator[Any]:
     with pools[0].connection() as conn:  # mark: taken
+        yield conn
+
+
+def hold() -> None:
+    with connection() as conn:  # mark: called
         conn.execute("select 1")
         taken.set()
         told.wait()  # mark: stands

@@ -85,6 +85,8 @@ def _pool(pool: dict[str, Any]) -> Iterator[str]:
 def _checkout(checkout: dict[str, Any]) -> Iterator[str]:
     held = f"{checkout['held_s']:8.1f} s" if checkout["held_s"] is not None else "  unknown  "
     taken = _short(checkout["taken_at"]) if checkout["taken_at"] else "taken at an unknown line"
+    if checkout.get("called_at"):  # an older agent does not say
+        taken += f" (called at {_short(checkout['called_at'])})"
     status = checkout["transaction"]
     shown = status.upper() if status == "idle in transaction" else status
     row = f"  out {held}  {taken}  by {_holder(checkout)}, {shown}"
