@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import weakref
 from collections.abc import Container
 from types import CodeType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from poolwitness.stacks import RawStack
 
@@ -18,18 +19,41 @@ Boxed = tuple[Any, RawStack | None, bytes, int, int]
 NOT_BOXED: Boxed = (None, None, b"", 0, 0)
 
 
+class Running(NamedTuple):
+    """Who runs now: a thread or, where gevent or eventlet has patched threading, a greenlet that passes for one."""
+
+    ident: int
+    thread: Any
+    greenlet: Any
+    name: str
+
+
+def running() -> Running:
+    """Who runs now.
+
+    Without `threading.current_thread`, which makes a stand-in for what the threading module did not start: the program
+    would see it.
+    """
+    ident = threading.get_ident()
+    thread = threading._active.get(ident)  # type: ignore[attr-defined]
+    greenlets = sys.modules.get("greenlet")
+    greenlet = greenlets.getcurrent() if greenlets is not None else None
+    if id(greenlet) != ident:  # only what is patched gives a greenlet an identifier of its own
+        greenlet = None
+    name = getattr(thread, "name", "") or getattr(greenlet, "name", "") or f"{ident:#x}"
+    return Running(ident, thread, greenlet, str(name))
+
+
 class ThreadHolder:
     """A thread that takes connections: made when it takes its first, kept in a thread-local."""
 
-    __slots__ = ("boxed", "called_by", "ident", "last", "name", "taker", "thread")
+    __slots__ = ("boxed", "called_by", "greenlet", "ident", "last", "name", "taker", "thread")
     in_task = False
 
     def __init__(self) -> None:
-        self.ident = threading.get_ident()
-        # Not current_thread(): it would make a stand-in for a thread that the threading module did not start.
-        thread = threading._active.get(self.ident)  # type: ignore[attr-defined]
+        self.ident, thread, greenlet, self.name = running()
         self.thread = weakref.ref(thread) if thread is not None else None
-        self.name = str(thread.name) if thread is not None else ""
+        self.greenlet = weakref.ref(greenlet) if greenlet is not None else None
         # What it took last, to see it take a second while it has the first.
         self.last: Slot | None = None
         # The application's function that took it, and the one that called that.
@@ -46,6 +70,9 @@ class ThreadHolder:
             idents: of the threads that stand in a frame now; enough only for one that `threading` does not know, as
                 the main thread stands in none for a moment before atexit runs.
         """
+        if self.greenlet is not None:
+            greenlet = self.greenlet()
+            return greenlet is not None and not greenlet.dead
         if self.thread is None:
             return self.ident in idents
         # Not is_alive(): the main thread is told to have ended before atexit runs.

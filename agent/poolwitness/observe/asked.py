@@ -40,7 +40,7 @@ class SignalWatch:
             return
         if signal.getsignal(self._number()) != signal.SIG_DFL:
             self._why_not = "the program handles or ignores it itself, and is left to"
-        elif threading.current_thread() is not threading.main_thread():
+        elif not _in_main_thread():
             self._why_not = "a handler can be set in the main thread only, and psycopg_pool was imported in another"
         else:
             try:
@@ -51,7 +51,7 @@ class SignalWatch:
     def uninstall(self) -> None:
         """Give the signal back, unless the program has taken it meanwhile."""
         self.came = _nothing
-        if self.live and threading.current_thread() is threading.main_thread():
+        if self.live and _in_main_thread():
             signal.signal(self._number(), signal.SIG_DFL)
 
     def problem(self) -> str:
@@ -67,3 +67,8 @@ class SignalWatch:
 
 def _nothing() -> None:
     pass
+
+
+def _in_main_thread() -> bool:
+    # Not current_thread(): it makes a stand-in where threading did not start the thread.
+    return threading.get_ident() == threading.main_thread().ident

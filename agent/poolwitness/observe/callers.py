@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from types import CodeType, FrameType
 
 from poolwitness.stacks import RawStack, kind_of
@@ -14,13 +15,22 @@ BETWEEN = 3
 
 MOST_KNOWN = 10_000
 
+# What a code object is: not the application's, its function, or one that is awaited.
+OTHER, FUNCTION, AWAITED = 0, 1, 2
+_AWAITED = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_ITERABLE_COROUTINE
+
 # By the id of a code object: hashing one is slow.
-answers: dict[int, bool] = {}
+answers: dict[int, int] = {}
 _alive: list[CodeType] = []
 
 
 def is_application(code: CodeType) -> bool:
-    """Whether a code object is the application's; asked once for each, by its id, since hashing one is slow."""
+    """Whether a code object is the application's."""
+    return kind_of_code(code) != OTHER
+
+
+def kind_of_code(code: CodeType) -> int:
+    """`OTHER`, `FUNCTION` or `AWAITED`; asked once for each code object."""
     known = answers.get(id(code))
     if known is None:
         if len(_alive) >= MOST_KNOWN:
@@ -28,7 +38,8 @@ def is_application(code: CodeType) -> bool:
             answers.clear()
             _alive.clear()
         _alive.append(code)
-        known = answers[id(code)] = kind_of(code.co_filename) == "application"
+        own = kind_of(code.co_filename) == "application"
+        known = answers[id(code)] = OTHER if not own else AWAITED if code.co_flags & _AWAITED else FUNCTION
     return known
 
 
@@ -44,21 +55,25 @@ def nearest(frame: FrameType | None) -> RawStack:
             break
         code = frame.f_code
         known = application.get(id(code))
-        if known or (known is None and is_application(code)):
+        if known is None:
+            known = kind_of_code(code)
+        if known:
             caller = frame.f_back
             if caller is None:
                 return (code, frame.f_lasti)
-            return (code, frame.f_lasti, *_called_by(caller))
+            return (code, frame.f_lasti, *_called_by(caller, known == AWAITED))
         frame = frame.f_back
     return _few(first)
 
 
-def _called_by(caller: FrameType) -> RawStack:
+def _called_by(caller: FrameType, awaited: bool) -> RawStack:
     frame: FrameType | None = caller
     for _ in range(BETWEEN + 1):
         if frame is None:
             break
         code = frame.f_code
+        if awaited and not code.co_flags & (_AWAITED | inspect.CO_GENERATOR):
+            return ()  # a task's first function: who runs the loop has not called it
         if is_application(code):
             return (code, frame.f_lasti)
         frame = frame.f_back

@@ -17,7 +17,7 @@ from poolwitness.entries import PoolEntry, Slot
 from poolwitness.holders import TaskHolder, ThreadHolder
 from poolwitness.ledger import Ledger
 from poolwitness.observe import callers, forks
-from poolwitness.observe.callers import nearest, whole
+from poolwitness.observe.callers import FUNCTION, nearest, whole
 from poolwitness.observe.crossings import RETURNED, USED, Crossings
 from poolwitness.observe.filling import FillingWatch
 from poolwitness.observe.patches import AnyFunction, Patches
@@ -147,7 +147,7 @@ class CheckoutWatch:
                     raw: RawStack = ()
                 elif (
                     # Most threads take all their connections in one function of the application's.
-                    ((code := frame.f_code) is holder.taker or (known(id(code)) and not trace))
+                    ((code := frame.f_code) is holder.taker or (known(id(code)) == FUNCTION and not trace))
                     and (caller := frame.f_back) is not None
                     and ((called_by := caller.f_code) is holder.called_by or known(id(called_by)))
                 ):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-import threading
 import time
 from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any
 
-from poolwitness.holders import Holder, TaskHolder
+from poolwitness.holders import Holder, TaskHolder, running
 from poolwitness.ledger import Ledger, PoolEntry, Slot
 from poolwitness.observe.callers import is_application
 from poolwitness.observe.checkouts import SUSPECTED
@@ -136,7 +135,7 @@ def _holder() -> str:
             task = None
         if task is not None:
             return str(task.get_name())
-    return threading.current_thread().name
+    return running().name
 
 
 def _same(one: Holder | None, other: Holder | None) -> bool:

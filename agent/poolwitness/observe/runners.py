@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-import threading
+
+from poolwitness.holders import running
 
 
 def runner_name() -> str:
     """For example ``MainThread``, or ``MainThread, task Task-1``."""
-    thread = threading.current_thread().name
+    thread = running().name
     asyncio = sys.modules.get("asyncio")
     if asyncio is None:
         return thread

@@ -39,7 +39,8 @@ class Standing:
         if isinstance(holder, ThreadHolder):
             if not holder.is_there(self.frames):
                 return False, None
-            return True, self.of_thread(holder.ident)
+            greenlet = holder.greenlet() if holder.greenlet is not None else None
+            return True, self.of_thread(holder.ident) if greenlet is None else of_greenlet(greenlet)
         task = holder.task()
         if task is None or task.done():
             return False, None
@@ -53,6 +54,13 @@ def _running_task() -> Any:
         return asyncio.current_task() if asyncio is not None else None
     except RuntimeError:  # no running loop
         return None
+
+
+def of_greenlet(greenlet: Any) -> Stack | None:
+    """Where a greenlet stands: the one that runs now has no frame of its own to give."""
+    running = greenlet is sys.modules["greenlet"].getcurrent()
+    frame = sys._getframe(1) if running else greenlet.gr_frame
+    return resolve(capture_from(frame, DEEPEST)) if frame is not None else None
 
 
 def of_task(task: Any) -> Stack | None:

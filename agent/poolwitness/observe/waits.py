@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import importlib
 import sys
-import threading
 from collections.abc import Callable
 from types import FrameType
 from typing import Any, Protocol
 
+from poolwitness.holders import running
 from poolwitness.observe.callers import nearest, whole
 from poolwitness.observe.patches import AnyFunction, Patches
 from poolwitness.safety import Part
@@ -83,5 +83,5 @@ class WaitWatch:
     def _begin(self, frame: FrameType, task: Any) -> tuple[int, int]:
         # The place in the queue does not know its pool, but the method that waits in it is the pool's.
         pool = frame.f_locals.get("self")
-        holder = str(task.get_name()) if task is not None else threading.current_thread().name
+        holder = str(task.get_name()) if task is not None else running().name
         return self.listener.began_waiting(pool, self.capture(frame), holder, task is not None)
