@@ -14,6 +14,7 @@ from pathlib import Path
 from benchmarks import checkouts, importing, memory, startup, sweeping, verdicts
 from benchmarks.environments import environments
 from benchmarks.results import Row, table
+from poolwitness.observe.callers import capture_for, walk
 from tests.psycopg_suite.tcp_server import tcp_postgres
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
@@ -66,10 +67,14 @@ def _machine() -> str:
         except PackageNotFoundError:
             continue
     text = f"Python {platform.python_version()}, {', '.join(found)}, {platform.system()} on {platform.machine()}"
-    text += f", {os.cpu_count()} cores"
+    text += f", {os.cpu_count()} cores; whole stacks are walked {'in Python' if _in_python() else 'by compiled code'}"
     if hasattr(os, "getloadavg") and os.getloadavg()[0] > (os.cpu_count() or 1):
         text += f"; **the machine was busy** (load {os.getloadavg()[0]:.1f}), so that times are long and wide"
     return text + "."
+
+
+def _in_python() -> bool:
+    return capture_for(trace=True) is walk
 
 
 def _write(text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from types import CodeType, FrameType
 
 from poolwitness.stacks import RawStack, kind_of
@@ -90,12 +91,27 @@ def _few(frame: FrameType | None) -> RawStack:
     return tuple(raw)
 
 
-def whole(frame: FrameType | None) -> RawStack:
-    """Every frame, for the level ``trace``."""
+def walk(frame: FrameType | None) -> RawStack:
+    """Every frame, for the level ``trace``; what ``_stackwalk.c`` does where that is compiled."""
     raw: list[CodeType | int] = []
-    append = raw.append
     while frame is not None:
-        append(frame.f_code)
-        append(frame.f_lasti)
+        # Looked up each time: from Python 3.11 on that is quicker than a bound method.
+        raw.append(frame.f_code)
+        raw.append(frame.f_lasti)
         frame = frame.f_back
     return tuple(raw)
+
+
+def capture_for(trace: bool) -> Callable[[FrameType | None], RawStack]:
+    """What notes the stack of a checkout; only for whole stacks is compiled code loaded, where it was built.
+
+    Args:
+        trace: note whole stacks.
+    """
+    if not trace:
+        return nearest
+    try:
+        from poolwitness.observe._stackwalk import whole
+    except ImportError:  # not built, for another Python, or on a file system that lets nothing be loaded from it
+        return walk
+    return whole

@@ -17,7 +17,7 @@ from poolwitness.entries import PoolEntry, Slot
 from poolwitness.holders import TaskHolder, ThreadHolder
 from poolwitness.ledger import Ledger
 from poolwitness.observe import callers, forks
-from poolwitness.observe.callers import FUNCTION, nearest, whole
+from poolwitness.observe.callers import FUNCTION, nearest
 from poolwitness.observe.crossings import RETURNED, USED, Crossings
 from poolwitness.observe.filling import FillingWatch
 from poolwitness.observe.patches import AnyFunction, Patches
@@ -86,7 +86,7 @@ class CheckoutWatch:
         self.part = part
         self.here = threading.local()
         self.trace = trace
-        self.capture: Callable[[FrameType | None], RawStack] = whole if trace else nearest
+        self.capture: Callable[[FrameType | None], RawStack] = callers.capture_for(trace)
 
     def install(self, patches: Patches) -> None:
         """Patch both families."""

@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any, Protocol
 
 from poolwitness.holders import running
-from poolwitness.observe.callers import nearest, whole
+from poolwitness.observe.callers import capture_for
 from poolwitness.observe.patches import AnyFunction, Patches
 from poolwitness.safety import Part
 from poolwitness.stacks import RawStack
@@ -39,7 +39,7 @@ class WaitWatch:
 
     def __init__(self, listener: WaitListener, trace: bool, part: Part) -> None:
         self.listener = listener
-        self.capture: Callable[[FrameType | None], RawStack] = whole if trace else nearest
+        self.capture: Callable[[FrameType | None], RawStack] = capture_for(trace)
         self.part = part
 
     def install(self, patches: Patches) -> None:
