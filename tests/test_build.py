@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import poolwitness
 from tests.commands import environ
 from tests.matrix.environments import make_bare, site_packages
 from tests.programs import split
@@ -26,7 +27,8 @@ pytestmark = [
 ]
 
 ROOT = Path(__file__).parent.parent
-PURE = "poolwitness-0.1.0-py3-none-any.whl"
+NAME = f"poolwitness-{poolwitness.__version__}"
+PURE = f"{NAME}-py3-none-any.whl"
 LEFT_OUT = "poolwitness: poolwitness.observe._stackwalk is left out, trace takes the one in Python: "
 CAN = sys.version_info >= (3, 11) and Path(sysconfig.get_path("include"), "Python.h").exists()
 
@@ -105,14 +107,14 @@ def test_without_setuptools_it_is_pure(tmp_path: Path) -> None:
 
 def test_with_a_compiler_it_is_one_of_its_python_and_platform(wheel: Path) -> None:
     python = f"cp{sys.version_info.major}{sys.version_info.minor}"
-    assert wheel.name.startswith(f"poolwitness-0.1.0-{python}-{python}")
+    assert wheel.name.startswith(f"{NAME}-{python}-{python}")
     assert "any" not in wheel.name
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
     names = names_in(wheel)
     assert names >= {*ALWAYS, f"poolwitness/observe/_stackwalk{suffix}"}
     assert not {name for name in names if name.endswith((".c", ".o"))}
     with zipfile.ZipFile(wheel) as opened:
-        assert b"Root-Is-Purelib: false" in opened.read("poolwitness-0.1.0.dist-info/WHEEL")
+        assert b"Root-Is-Purelib: false" in opened.read(f"{NAME}.dist-info/WHEEL")
 
 
 def test_the_source_distribution_can_be_built(tmp_path: Path) -> None:

@@ -373,7 +373,7 @@ WITHOUT_MEMORY = """
         before = in_use()
         failed = fail(depth)
         after = in_use()
-        assert 2 * depth < failed < 4 * depth, failed
+        assert depth < failed < 4 * depth, failed
         assert after[0] == before[0] and after[1] - before[1] < 20, (before, after)
     print("survived")
 """

@@ -95,7 +95,7 @@ def walk(frame: FrameType | None) -> RawStack:
     """Every frame, for the level ``trace``; what ``_stackwalk.c`` does where that is compiled."""
     raw: list[CodeType | int] = []
     while frame is not None:
-        # Looked up each time: from Python 3.11 on that is quicker than a bound method.
+        # Looked up each time: from Python 3.12 on that is quicker than a bound method.
         raw.append(frame.f_code)
         raw.append(frame.f_lasti)
         frame = frame.f_back
