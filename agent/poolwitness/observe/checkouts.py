@@ -147,7 +147,7 @@ class CheckoutWatch:
                     raw: RawStack = ()
                 elif (
                     # Most threads take all their connections in one function of the application's.
-                    ((code := frame.f_code) is holder.taker or (known(id(code)) == FUNCTION and not trace))
+                    ((code := frame.f_code) is holder.taker or (not trace and known(id(code)) == FUNCTION))
                     and (caller := frame.f_back) is not None
                     and ((called_by := caller.f_code) is holder.called_by or known(id(called_by)))
                 ):
