@@ -39,6 +39,36 @@ def at_most(found: Interval, limit: float) -> bool | None:
     return False if found.low > limit else None
 
 
+@dataclass(frozen=True)
+class Budget:
+    """A limit that was set beside a baseline on some machine: it holds in proportion to the baseline measured here.
+
+    Args:
+        limit: what it may take more, in *unit*.
+        beside: what the baseline took where the limit was set.
+        unit: of both.
+    """
+
+    limit: float
+    beside: float
+    unit: str
+
+    @property
+    def text(self) -> str:
+        """The budget in words."""
+        share = 100 * self.limit / self.beside
+        return f"≤ {self.limit:.0f} {self.unit} more where it takes {self.beside:g}: {share:.0f} %"
+
+    def show(self, more: Interval, baseline: float, digits: int = 2) -> str:
+        """What was measured, and its share of the baseline."""
+        share = more.scaled(100 / baseline)
+        return f"{more.show(self.unit, digits)} more than {baseline:.{digits}f} {self.unit}: {share.show('%', 0)}"
+
+    def holds(self, more: Interval, baseline: float) -> bool | None:
+        """Whether the share is no larger than the limit's was; None where the noise hides the answer."""
+        return at_most(more.scaled(1 / baseline), self.limit / self.beside)
+
+
 def table(rows: Iterable[Row]) -> str:
     """The rows in Markdown."""
     lines = ["| what | budget | measured | holds? |", "| --- | --- | --- | --- |"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import os
+import threading
 from collections.abc import Callable
 from types import CodeType, FrameType
 
@@ -16,8 +18,9 @@ BETWEEN = 3
 
 MOST_KNOWN = 10_000
 
-# What a code object is: not the application's, its function, or one that is awaited.
-OTHER, FUNCTION, AWAITED = 0, 1, 2
+# What a code object is: the application's function, one of its that is awaited, what runs a thread, or something else.
+FUNCTION, AWAITED, THREAD, OTHER = 2, 1, -1, 0
+_OF_THREADS = (threading.__file__, os.path.join("concurrent", "futures", "thread.py"))
 _AWAITED = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_ITERABLE_COROUTINE
 
 # By the id of a code object: hashing one is slow.
@@ -27,11 +30,11 @@ _alive: list[CodeType] = []
 
 def is_application(code: CodeType) -> bool:
     """Whether a code object is the application's."""
-    return kind_of_code(code) != OTHER
+    return kind_of_code(code) > OTHER
 
 
 def kind_of_code(code: CodeType) -> int:
-    """`OTHER`, `FUNCTION` or `AWAITED`; asked once for each code object."""
+    """What a code object is; asked once for each."""
     known = answers.get(id(code))
     if known is None:
         if len(_alive) >= MOST_KNOWN:
@@ -39,9 +42,14 @@ def kind_of_code(code: CodeType) -> int:
             answers.clear()
             _alive.clear()
         _alive.append(code)
-        own = kind_of(code.co_filename) == "application"
-        known = answers[id(code)] = OTHER if not own else AWAITED if code.co_flags & _AWAITED else FUNCTION
+        known = answers[id(code)] = _new_kind_of(code)
     return known
+
+
+def _new_kind_of(code: CodeType) -> int:
+    if kind_of(code.co_filename) == "application":
+        return AWAITED if code.co_flags & _AWAITED else FUNCTION
+    return THREAD if code.co_filename.endswith(_OF_THREADS) else OTHER
 
 
 def nearest(frame: FrameType | None) -> RawStack:
@@ -58,11 +66,13 @@ def nearest(frame: FrameType | None) -> RawStack:
         known = application.get(id(code))
         if known is None:
             known = kind_of_code(code)
-        if known:
+        if known > OTHER:
             caller = frame.f_back
             if caller is None:
                 return (code, frame.f_lasti)
             return (code, frame.f_lasti, *_called_by(caller, known == AWAITED))
+        if known == THREAD:
+            break
         frame = frame.f_back
     return _few(first)
 
@@ -75,8 +85,11 @@ def _called_by(caller: FrameType, awaited: bool) -> RawStack:
         code = frame.f_code
         if awaited and not code.co_flags & (_AWAITED | inspect.CO_GENERATOR):
             return ()  # a task's first function: who runs the loop has not called it
-        if is_application(code):
+        kind = kind_of_code(code)
+        if kind > OTHER:
             return (code, frame.f_lasti)
+        if kind == THREAD:
+            return ()  # nobody has called the thread's first function, and a frame that is looked at takes memory
         frame = frame.f_back
     return (caller.f_code, caller.f_lasti)
 
