@@ -21,7 +21,7 @@ GREENLETS = """
     from gevent import monkey
     monkey.patch_all()
 
-    import os, threading
+    import os, sys, threading
     import gevent
     from gevent.event import Event
     from psycopg_pool import ConnectionPool, PoolTimeout
@@ -52,7 +52,8 @@ GREENLETS = """
     over.set()
     gevent.joinall(holders)
     print(sorted(thread.name for thread in threading.enumerate() if thread.name != "poolwitness-sweeper"))
-    pool.close()
+    if len(sys.argv) < 2:
+        pool.close()
 """
 
 ON_UVLOOP = """
@@ -104,3 +105,11 @@ def test_holders_are_told_as_what_they_are(program: str, library: str, dsn: str)
     for row in on.named("poolwitness.holder"):
         assert row["poolwitness.holder_alive"] is True
         assert "; now at " in row["message"] and " in hold" in row["message"]
+
+
+def test_a_pool_left_open_is_not_expected_to_hold_up_the_exit(dsn: str) -> None:
+    off = run(GREENLETS, environment(DSN=dsn), "open")
+    on = run(GREENLETS, environment(DSN=dsn, POOLWITNESS="1"), "open")
+    assert (on.stdout, on.status) == (off.stdout, off.status)
+    (finding,) = (found for found in on.named("poolwitness.finding") if found["poolwitness.rule"] == "PW001")
+    assert finding["poolwitness.expected_exit_delay_s"] == 0.0

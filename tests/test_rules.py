@@ -553,6 +553,16 @@ def test_an_expected_delay_is_called_an_expectation(
     assert ("expectation" in finding.message) == (python >= (3, 13))
 
 
+def test_greenlets_delay_no_exit() -> None:
+    seen = snapshot(pool(), moment="verdict")
+    assert expected_exit_delay_s(pool(), seen.process._replace(python=(3, 13, 0))) > 0
+    for python in ((3, 12, 0), (3, 13, 0), (3, 14, 0)):
+        process = seen.process._replace(python=python, greenlets=True)
+        (finding,) = found(seen._replace(process=process))
+        assert finding.extra["poolwitness.expected_exit_delay_s"] == 0.0
+        assert "its server connections are dropped without a goodbye" in finding.message
+
+
 def test_only_live_threads_delay_an_exit() -> None:
     half = pool(workers=(worker("a"), worker("b", alive=False)))
     assert expected_exit_delay_s(half, snapshot(python=(3, 13, 0)).process) == 5.0

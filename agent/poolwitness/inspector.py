@@ -13,6 +13,7 @@ from poolwitness.diagnose.findings import Finding
 from poolwitness.diagnose.installed import installed_versions
 from poolwitness.diagnose.lifecycle import CROWD
 from poolwitness.entries import Stint
+from poolwitness.holders import running
 from poolwitness.ledger import Ledger, PoolEntry, Slot
 from poolwitness.observe import owners
 from poolwitness.observe.activity import ActivityWatch
@@ -103,6 +104,7 @@ class Inspector:
                     pid=os.getpid(),
                     python=(sys.version_info.major, sys.version_info.minor, sys.version_info.micro),
                     versions=self.versions,
+                    greenlets=running().greenlet is not None,
                 ),
                 pools=tuple(
                     record_pool(

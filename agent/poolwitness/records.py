@@ -244,13 +244,14 @@ class PoolRecord(NamedTuple):
 
 
 class ProcessRecord(NamedTuple):
-    """The process that is watched."""
+    """The process that is watched; ``greenlets`` where they pass for its threads, as under gevent."""
 
     pid: int
     python: tuple[int, int, int]
     versions: dict[str, tuple[int, ...]]
     threads: int = 0
     argv0: str = ""
+    greenlets: bool = False
 
 
 class Ending(NamedTuple):

@@ -22,7 +22,7 @@ def expected_exit_delay_s(pool: PoolRecord, process: ProcessRecord) -> float:
 
     None up to psycopg_pool 3.1, whose ``__del__`` does not wait, and none for a class of ``__main__``: a frozen
     worker's frame keeps that class, and with it the module's globals and the pool, alive. None for Django's pools either,
-    which a worker's frame reaches by Django's own configure callback.
+    which a worker's frame reaches by Django's own configure callback. None for greenlets, which nobody can wait for by then.
 
     CPython 3.13 freezes daemon threads before ``__del__`` waits 5 s for each (psycopg issue 954); from 3.14 on
     the wait raises at once; up to 3.12 it returns at once.
@@ -38,6 +38,7 @@ def exit_suffers(pool: PoolRecord, process: ProcessRecord) -> bool:
         not pool.is_async
         and not pool.cls.startswith("__main__.")
         and not pool.django_alias
+        and not process.greenlets
         and process.versions.get("psycopg_pool", (3, 2)) >= (3, 2)
     )
 
@@ -84,7 +85,7 @@ def _consequence(pool: PoolRecord, snapshot: Snapshot) -> str:
         return f"POOLWITNESS_CLOSE=1 closes it now{without}"
     if cost:
         return f"{version} is expected to {cost} (an expectation, not a measurement)"
-    if python < (3, 13):
+    if python < (3, 13) and not process.greenlets:
         return f"on {version} its server connections are dropped, and from 3.13 on the exit suffers"
     return "its server connections are dropped without a goodbye"
 
