@@ -12,7 +12,7 @@ import pytest
 
 from poolwitness.config import Config
 from poolwitness.diagnose.examine import RULE_FUNCTIONS, examine, is_ignored
-from poolwitness.diagnose.findings import RULES, Finding
+from poolwitness.diagnose.findings import RULES, Finding, fingerprint
 from poolwitness.diagnose.lifecycle import CROWD, exit_delayed, expected_exit_delay_s
 from poolwitness.diagnose.pages import page
 from poolwitness.records import (
@@ -716,6 +716,19 @@ def test_a_fingerprint_survives_a_deployment() -> None:
     library = stack(10)
     deeper = Stack((library.frames[0], library.frames[1]._replace(line=8), *library.frames[1:]), library.origin)
     assert fingerprint_of(deeper) == first, "a library's frames"
+
+
+@pytest.mark.parametrize(
+    ("code", "cls", "made", "digits"),
+    [
+        ("PW001", "psycopg_pool.ConnectionPool", stack(10), "a2901412f613de16"),
+        ("PW201", "", None, "f463ec062eb762b2"),
+        ("PW101", "shop.Pöl", stack(10, function="\udc80ö"), "48d8ae2a3ff58fcf"),
+    ],
+)
+def test_a_fingerprint_is_the_same_in_every_release(code: str, cls: str, made: Stack | None, digits: str) -> None:
+    """Users have put them into POOLWITNESS_IGNORE, and their log stores group by them."""
+    assert fingerprint(code, cls, made) == digits
 
 
 def test_a_fingerprint_tells_faults_apart() -> None:

@@ -1,6 +1,6 @@
 """The settings, read once from a mapping of environment variables; a bad value is told and takes its default."""
 
-from __future__ import annotations
+# No annotations from __future__ here: NamedTuple would compile each of them, which takes longer than all the rest.
 
 import math
 import signal as signals
@@ -39,7 +39,7 @@ class Config(NamedTuple):
     problems: tuple[str, ...] = ()
 
     @classmethod
-    def from_environ(cls, environ: Mapping[str, str]) -> Config:
+    def from_environ(cls, environ: Mapping[str, str]) -> "Config":
         """Read the POOLWITNESS… variables.
 
         Args:

@@ -3,7 +3,7 @@
 Times named ``…_at`` are seconds since the epoch, ``…_mono`` seconds of the monotonic clock.
 """
 
-from __future__ import annotations
+# No annotations from __future__ here: NamedTuple would compile each of them, which takes longer than all the rest.
 
 from typing import Any, NamedTuple
 

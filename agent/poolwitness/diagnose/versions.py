@@ -1,6 +1,6 @@
 """Releases with a known fault, and whether it applies to what this program does (PW501)."""
 
-from __future__ import annotations
+# No annotations from __future__ here: NamedTuple would compile each of them, which takes longer than all the rest.
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
