@@ -20,11 +20,14 @@ COMPOSERS = (
     "asking",
     "hearing",
     "inspector",
+    "later",
     "looking",
     "stages",
     "teller",
+    "telling",
     "telemetry",
     "verdict",
+    "watching",
     "cli",
     "__main__",
     "pytest_plugin",
@@ -38,14 +41,16 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "imports": (),
     "config": ("boot",),
     "safety": (),
-    "records": (),
-    "stacks": ("records",),
-    "entries": ("holders", "records", "stacks"),
+    "digest": (),
+    "places": (),
+    "records": ("places",),
+    "stacks": ("places",),
+    "entries": ("holders", "places", "stacks"),
     "holders": ("entries", "stacks"),
     "ledger": ("entries", "records", "stacks"),
-    "observe": ("entries", "holders", "ledger", "records", "safety", "stacks"),
+    "observe": ("entries", "holders", "ledger", "places", "records", "safety", "stacks"),
     "blackbox": ("config", "entries", "holders", "ledger", "observe", "records", "safety", "stacks"),
-    "diagnose": ("config", "records"),
+    "diagnose": ("config", "digest", "records"),
     "report": ("diagnose.findings", "records"),
     "history": ("diagnose.findings", "diagnose.pages", "report.profiles"),
     "schema": ("report.kinds", "report.profiles"),
@@ -96,10 +101,10 @@ def imports_of(tree: ast.AST, at_import_time: bool = False) -> Iterator[str]:
             yield from imports_of(node, at_import_time)
 
 
-def own_imports(name: str) -> set[str]:
+def own_imports(name: str, at_import_time: bool = False) -> set[str]:
     """The modules of this package that a module imports, by their names within it."""
     found = set()
-    for imported in imports_of(MODULES[name]):
+    for imported in imports_of(MODULES[name], at_import_time):
         if imported == "poolwitness" or not imported.startswith("poolwitness."):
             continue
         parts = imported.split(".")[1:]
@@ -187,6 +192,35 @@ def test_compiled_code_is_imported_where_whole_stacks_are_asked_for() -> None:
     for name in importers:
         early = set(imports_of(MODULES[name], at_import_time=True))
         assert not any(within(found, compiled) for found in early), f"{name} loads it at every level"
+
+
+def loaded_with(*names: str) -> set[str]:
+    """The modules of this package that are loaded when these are."""
+    found: set[str] = set()
+    left = list(names)
+    while left:
+        name = left.pop()
+        if name not in found:
+            found.add(name)
+            left += own_imports(name, at_import_time=True)
+    return found
+
+
+def foreign_to(names: set[str]) -> set[str]:
+    """The modules of others that these import, anywhere in them; those inside the interpreter have no lock to wait for."""
+    nodes = [node for name in names for node in ast.walk(MODULES[name])]
+    found = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    found |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+    inside = {*sys.builtin_module_names, "__future__"}
+    return {name for name in found - inside if name.partition(".")[0] not in ("poolwitness", "psycopg", "psycopg_pool")}
+
+
+def test_what_is_loaded_later_needs_nothing_that_a_program_could_import() -> None:
+    early = loaded_with("boot", "imports", "agent")
+    later = loaded_with("telling") - early
+    assert {"verdict", "diagnose.examine", "inspector", "report.pipeline"} <= later
+    missing = foreign_to(later) - foreign_to(early)
+    assert not missing, f"later.py is to import {missing}, so that a child of a fork never waits for one of them"
 
 
 def test_the_door_from_site_needs_nothing() -> None:

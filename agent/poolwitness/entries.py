@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import Any
 
 from poolwitness.holders import Holder
-from poolwitness.records import Frame, Stack, Target
+from poolwitness.places import Frame, Stack, Target
 from poolwitness.stacks import RawStack, resolve
 
 

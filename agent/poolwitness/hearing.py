@@ -2,39 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from poolwitness.announcing import Announcer
-from poolwitness.entries import PoolEntry
-from poolwitness.looking import Looking
+from poolwitness.entries import PoolEntry, Slot, Stint
+from poolwitness.later import Later
+from poolwitness.ledger import Ledger
 from poolwitness.observe import forks
-from poolwitness.report import events
 from poolwitness.safety import Part
 from poolwitness.stacks import RawStack
-from poolwitness.stages import Stages
+
+if TYPE_CHECKING:
+    from poolwitness.announcing import Announcer
+    from poolwitness.looking import Looking
+    from poolwitness.stages import Stages
+    from poolwitness.telling import Telling
 
 
 class Hearing:
     """The listener of every observer; called in the host's thread.
 
     Args:
-        stages: what there is.
-        announcer: says what is worth a line of its own.
-        looking: has pools looked at while there is a need.
-        take_in: makes the ledger this process's own and current.
+        later: what tells of it, loaded before the first pool is known.
+        ledger: where pools are kept.
     """
 
-    def __init__(self, stages: Stages, announcer: Announcer, looking: Looking, take_in: Callable[[], None]) -> None:
-        self.stages = stages
-        self.announcer = announcer
-        self.looking = looking
-        self.take_in = take_in
+    def __init__(self, later: Later, ledger: Ledger) -> None:
+        self.later = later
+        self.ledger = ledger
 
-    def about_to_create(self) -> None:
-        """A pool is about to be made."""
+    @property
+    def telling(self) -> Telling:
+        """What tells of pools."""
+        assert self.later.telling is not None, "a pool is known that was not announced"
+        return self.later.telling
+
+    @property
+    def stages(self) -> Stages:
+        """Its stages."""
+        return self.telling.stages
+
+    @property
+    def announcer(self) -> Announcer:
+        """Says what is worth a line of its own."""
+        return self.telling.announcer
+
+    @property
+    def looking(self) -> Looking:
+        """Has pools looked at while there is a need."""
+        return self.telling.looking
+
+    def take_in(self) -> None:
+        """Make the ledger this process's own and current."""
+        if self.later.telling is not None:
+            self.later.telling.take_in()
+
+    def about_to_create(self) -> bool:
+        """A pool is about to be made; whether it can be told of."""
+        if self.later.load() is None:
+            return False
         self.take_in()
-        self.stages.ledger.count("created")
+        self.ledger.count("created")
         self.announcer.started()
+        return True
 
     def keep(self, entry: PoolEntry) -> None:
         """Have a kill find this pool as it is now."""
@@ -52,7 +81,7 @@ class Hearing:
         Nothing here lets go of the interpreter for a sync pool: its workers would run a moment earlier than they
         do without the agent, and a pool that is dropped at once would be finalized by one of them.
         """
-        self.stages.ledger.count("opened")
+        self.ledger.count("opened")
         self.keep(entry)
         self.announcer.opened_later.append(entry)
         if entry.is_async:
@@ -63,8 +92,10 @@ class Hearing:
 
     def about_to_open(self, is_async: bool) -> None:
         """A pool is about to be opened: the time to start a thread, which lets go of the interpreter."""
-        forks.notice(self.stages.ledger.pid)
-        if self.stages.ledger.forked:
+        if self.later.telling is None:  # a pool that is older than the agent
+            return
+        forks.notice(self.ledger.pid)
+        if self.ledger.forked:
             self.take_in()
         if not is_async and not self.looking.over:
             with self.stages.parts["sweeper"]:
@@ -76,7 +107,7 @@ class Hearing:
         self.keep(entry)
         if entry.inherited:
             return
-        self.stages.ledger.count("closed")
+        self.ledger.count("closed")
         # What it lost since the last look must be told now: the pool may be gone before there is another.
         if entry.use_after_close is not None or entry.is_async or entry.lost:
             self.stages.inspector.look("event", [entry])
@@ -135,8 +166,23 @@ class Hearing:
         if not entry.inherited:
             self.stages.inspector.look("event", [entry], with_standing=True)
 
+    def came_back(self, slot: Slot) -> None:
+        """A suspected connection was returned."""
+        self.stages.inspector.came_back(slot)
+
+    def worker_came_back(self, stint: Stint) -> None:
+        """A suspected worker has come out of its task."""
+        self.stages.inspector.worker_came_back(stint)
+
+    def picture(self, entry: PoolEntry) -> str:
+        """The note for a request that was refused."""
+        return self.stages.inspector.picture(entry)
+
+    def error_text(self, pool: Any, error: BaseException) -> str:
+        """An exception's text without secrets, for a report."""
+        return self.telling.error_text(pool, error)
+
     def part_failed(self, part: Part) -> None:
-        """A part of the agent has failed and is off now."""
-        if self.stages.blackbox is not None and part.name in ("blackbox", "checkouts", "pools"):
-            self.stages.blackbox.give_up()
-        self.stages.teller.emit("poolwitness.agent.part_disabled", events.part_disabled(part.name, part.failure))
+        """A part of the agent has failed and is off now; before there is anything that tells, it is told with that."""
+        if self.later.telling is not None:
+            self.stages.tell_failure(part)

@@ -13,7 +13,7 @@ import sysconfig
 from functools import lru_cache
 from types import CodeType, FrameType
 
-from poolwitness.records import Frame, Stack
+from poolwitness.places import Frame, Stack
 
 RawStack = tuple[CodeType | int, ...]
 

@@ -1,15 +1,12 @@
-"""The stages of one process's agent, each made once, as everything that composes them shares them."""
+"""The stages behind what watches, each made once, as everything that composes them shares them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from poolwitness.config import Config
 from poolwitness.inspector import Inspector
-from poolwitness.ledger import Ledger
-from poolwitness.observe.patches import Patches
 from poolwitness.observe.recorder import record_pool
-from poolwitness.report.outputs import open_sinks
+from poolwitness.report import events
 from poolwitness.report.pipeline import Pipeline
 from poolwitness.safety import Part
 from poolwitness.teller import Teller
@@ -18,52 +15,38 @@ if TYPE_CHECKING:
     from poolwitness.blackbox.box import BlackBox
     from poolwitness.report.otel_logs import OtelSink
     from poolwitness.telemetry import Telemetry
-
-PARTS = (
-    "pools",
-    "checkouts",
-    "connects",
-    "crossings",
-    "adapters",
-    "activity",
-    "workers",
-    "finalizers",
-    "sweeper",
-    "ending",
-    "threads",
-    "owners",
-    "asked",
-    "blackbox",
-    "telemetry",
-    "exit",
-    "report",
-)
+    from poolwitness.watching import Watching
 
 
 class Stages:
-    """What observes, keeps, diagnoses and reports.
+    """What keeps, diagnoses and reports.
 
     Args:
-        config: the settings.
-        how: the way in: ``pth``, ``sitecustomize`` or ``activate``.
+        watching: what there has been from the start.
     """
 
-    def __init__(self, config: Config, how: str) -> None:
-        self.config = config
-        self.how = how
-        self.ledger = Ledger()
-        self.patches = Patches()
-        self.parts = {name: Part(name) for name in PARTS}
-        self.problems = list(config.problems)
-        self.pipeline = Pipeline(open_sinks(config, self.problems))
+    def __init__(self, watching: Watching) -> None:
+        self.config = watching.config
+        self.how = watching.how
+        self.ledger = watching.ledger
+        self.patches = watching.patches
+        self.parts = watching.parts
+        self.problems = watching.problems
+        self.pipeline = Pipeline(watching.sinks)
         self.teller = Teller(self.pipeline, self.parts["report"])
-        self.inspector = Inspector(config, self.ledger, self.teller, self.parts)
+        self.inspector = Inspector(self.config, self.ledger, self.teller, self.parts)
         self.blackbox = self._new_blackbox()
         self.telemetry = self._new_telemetry()
 
     def tell_problem(self, problem: str) -> None:
         """A setting cannot be used."""
         self.teller.emit("poolwitness.agent.setting_invalid", {"level": "warning", "message": problem})
+
+    def tell_failure(self, part: Part) -> None:
+        """A part of the agent has failed and is off now."""
+        if self.blackbox is not None and part.name in ("blackbox", "checkouts", "pools"):
+            self.blackbox.give_up()
+        self.teller.emit("poolwitness.agent.part_disabled", events.part_disabled(part.name, part.failure))
 
     def _new_blackbox(self) -> BlackBox | None:
         if not self.config.blackbox:

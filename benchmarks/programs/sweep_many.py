@@ -37,7 +37,7 @@ def main() -> None:
         taken.acquire()
     for _ in sys.stdin:
         started = time.thread_time_ns()
-        going_on = current().looking.sweep()
+        going_on = current().load().looking.sweep()
         print((time.thread_time_ns() - started) / 1e6 if going_on else float("nan"), flush=True)
     release.set()
     for pool in pools:

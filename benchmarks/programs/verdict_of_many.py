@@ -34,7 +34,7 @@ def makers(kind: str, lines: str) -> list[Callable[[], Any]]:
 def verdict() -> None:
     """Time what atexit would call."""
     wall, cpu = time.perf_counter_ns(), time.thread_time_ns()
-    current().verdict.give("benchmark")
+    current().load().verdict.give("benchmark")
     print((time.thread_time_ns() - cpu) / 1e6, (time.perf_counter_ns() - wall) / 1e6, flush=True)
     # On Python 3.13 the end of this program would take hours.
     os._exit(0)

@@ -149,6 +149,32 @@ def test_an_agent_that_has_no_thread_is_found_by_reaching_in(dsn: str) -> None:
 
 
 @pytest.mark.usefixtures("reach")
+def test_an_agent_that_has_seen_no_pool_loads_nothing_in_a_thread_of_ours(tmp_path: Path) -> None:
+    program = """if True:
+        import os, sys, time, psycopg_pool
+        print(1, flush=True)
+        while not os.path.exists(sys.argv[1]):
+            time.sleep(0.01)
+        print(sorted(name for name in sys.modules if name in ("poolwitness.agent", "poolwitness.telling")))
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path / "over")],
+        env={**os.environ, "POOLWITNESS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        told = document(process.pid)
+        shown = dump(process.pid).stdout
+        (tmp_path / "over").touch()
+        stdout, stderr = process.communicate(timeout=60)
+    assert (told["source"], told["pools"]) == ("heap", [])
+    assert "no agent, or one that has seen no pool" in shown
+    assert (stdout, stderr, process.returncode) == (b"['poolwitness.agent']\n", b"", 0)
+
+
+@pytest.mark.usefixtures("reach")
 def test_a_process_that_does_not_allow_it_says_so(dsn: str) -> None:
     with running("sync_pools", "1", "busy", dsn=dsn, PYTHON_DISABLE_REMOTE_DEBUG="1") as program:
         assert "cannot be reached into: Remote debugging is not enabled" in refusal(dump(program.pid))

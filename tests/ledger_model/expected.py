@@ -96,7 +96,7 @@ def is_forgotten(entries: list[PoolEntry]) -> None:
         AssertionError: something is.
     """
     gc.collect()
-    agent.current().looking.sweep()
+    agent.current().load().looking.sweep()
     found = ledger()
     known = {id(entry) for entry in found.entries()}
     for entry in entries:

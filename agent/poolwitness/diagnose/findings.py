@@ -5,16 +5,8 @@
 import os
 from typing import NamedTuple
 
+from poolwitness.digest import sha256
 from poolwitness.records import Frame, PoolRecord, Stack
-
-# The interpreter's own, as `random` has it: hashlib would load OpenSSL's, for the same digits.
-try:
-    from _sha2 import sha256  # type: ignore[import-not-found]  # Python 3.12 and later
-except ImportError:
-    try:
-        from _sha256 import sha256  # type: ignore[import-not-found]
-    except ImportError:
-        from hashlib import sha256
 
 Value = str | int | float | bool | list[str]
 
@@ -111,8 +103,7 @@ def fingerprint(code: str, cls: str, stack: Stack | None) -> str:
     if stack is not None:
         frames = stack.application or ((stack.origin,) if stack.origin is not None else ())
         names += [f"{os.path.basename(frame.file)}:{frame.function}" for frame in frames]
-    digits: str = sha256("\n".join(names).encode("utf-8", "replace")).hexdigest()
-    return digits[:16]
+    return sha256("\n".join(names).encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def place(frame: Frame | None) -> str:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-import sys
 import time
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 from poolwitness.ledger import Ledger, PoolEntry
 from poolwitness.observe.patches import AnyFunction, Patches
-from poolwitness.records import ConnectError, ConnectRecord
 from poolwitness.safety import Part
 
 MOST_ERRORS = 8
@@ -49,26 +46,6 @@ class Connects:
         counted_ms = pool._stats["connections_ms"]
         self.connect_ms += counted_ms - self.last_ms if counted_ms >= self.last_ms else counted_ms
         self.last_ms = counted_ms
-
-    def record(self, over_tcp: bool) -> ConnectRecord:
-        """A frozen copy."""
-        connect_s = configure_s = 0.0
-        if self.successes:
-            connect_s = min(self.connect_ms / 1000.0, self.seconds) / self.successes
-            configure_s = max(0.0, self.seconds / self.successes - connect_s - 0.001)
-        return ConnectRecord(
-            attempts=self.attempts,
-            failures=self.failures,
-            failing=self.failing,
-            connect_s=connect_s,
-            configure_s=configure_s,
-            over_tcp=over_tcp,
-            gssapi=over_tcp and _has_gssapi(),
-            errors=tuple(
-                ConnectError(kind, sqlstate, found[0], found[1], found[2], found[3])
-                for (kind, sqlstate, _), found in list(self.errors.items())
-            ),
-        )
 
 
 class ConnectWatch:
@@ -196,15 +173,3 @@ class ConnectWatch:
 def _gist(text: str) -> str:
     """What tells one error from another: libpq gives no SQLSTATE for a connection that it never had."""
     return re.sub(r"[\d.:]+", "#", text.rpartition("failed: ")[2])[:80]
-
-
-@lru_cache(maxsize=1)  # libpq's answer takes 0.1 ms, and every sweep asks for every pool
-def _has_gssapi() -> bool:
-    """Whether libpq was built with GSSAPI: then it tries an encrypted handshake first wherever there is a ticket."""
-    pq = sys.modules.get("psycopg.pq")
-    if pq is None:
-        return False
-    for option in pq.Conninfo.get_defaults():
-        if option.keyword == b"gssencmode":
-            return bool(option.val or option.compiled) and (option.val or option.compiled) != b"disable"
-    return False

@@ -27,8 +27,8 @@ _MISSING = object()
 class Listener(Protocol):
     """Who is told what the observers see; called in the host's thread, outside every lock of ours."""
 
-    def about_to_create(self) -> None:
-        """A pool is about to be made."""
+    def about_to_create(self) -> bool:
+        """A pool is about to be made; whether it is to be watched."""
 
     def made(self, entry: PoolEntry) -> None:
         """A pool has been made, and its constructor is about to return."""
@@ -117,7 +117,8 @@ class PoolWatch:
         return make
 
     def _before_init(self, pool: Any) -> PoolEntry | None:
-        self.listener.about_to_create()
+        if not self.listener.about_to_create():
+            return None
         raw = capture(3)
         entry = PoolEntry(pool, raw, constructors_of(type(pool)), runner_name())
         entry.django_alias = django.alias_of_pool_in_making(sys._getframe())

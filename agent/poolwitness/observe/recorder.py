@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
+from functools import lru_cache
 from typing import Any
 
 from poolwitness.ledger import PoolEntry, Slot
@@ -11,6 +13,7 @@ from poolwitness.observe.connects import Connects
 from poolwitness.observe.standing import Standing, of_task
 from poolwitness.records import (
     CheckoutRecord,
+    ConnectError,
     ConnectRecord,
     Crossing,
     Exhaustion,
@@ -190,10 +193,39 @@ def _lost(slot: Slot) -> CheckoutRecord:
 
 
 def _connects(entry: PoolEntry) -> ConnectRecord:
-    if not isinstance(entry.connects, Connects):
+    seen, host = entry.connects, entry.target.host
+    if not isinstance(seen, Connects):
         return ConnectRecord()
-    host = entry.target.host
-    return entry.connects.record(over_tcp=host is not None and not host.startswith(("/", "@")))
+    connect_s = configure_s = 0.0
+    if seen.successes:
+        connect_s = min(seen.connect_ms / 1000.0, seen.seconds) / seen.successes
+        configure_s = max(0.0, seen.seconds / seen.successes - connect_s - 0.001)
+    over_tcp = host is not None and not host.startswith(("/", "@"))
+    return ConnectRecord(
+        attempts=seen.attempts,
+        failures=seen.failures,
+        failing=seen.failing,
+        connect_s=connect_s,
+        configure_s=configure_s,
+        over_tcp=over_tcp,
+        gssapi=over_tcp and _has_gssapi(),
+        errors=tuple(
+            ConnectError(kind, sqlstate, found[0], found[1], found[2], found[3])
+            for (kind, sqlstate, _), found in list(seen.errors.items())
+        ),
+    )
+
+
+@lru_cache(maxsize=1)  # libpq's answer takes 0.1 ms, and every sweep asks for every pool
+def _has_gssapi() -> bool:
+    """Whether libpq was built with GSSAPI: then it tries an encrypted handshake first wherever there is a ticket."""
+    pq = sys.modules.get("psycopg.pq")
+    if pq is None:
+        return False
+    for option in pq.Conninfo.get_defaults():
+        if option.keyword == b"gssencmode":
+            return bool(option.val or option.compiled) and (option.val or option.compiled) != b"disable"
+    return False
 
 
 def _crossing(found: list[Any] | None) -> Crossing | None:

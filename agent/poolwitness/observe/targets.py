@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from poolwitness.records import Target
+from poolwitness.places import Target
 
 # A value that is itself a conninfo or a URI may hold a password: `dbname` accepts both in libpq.
 _SUSPICIOUS = re.compile(r"://|=|\s|[\x00-\x1f\x7f]|:.*@")

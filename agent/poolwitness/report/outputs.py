@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from poolwitness.config import Config
-from poolwitness.report.console import ConsoleRenderer
 from poolwitness.report.lines import JsonRenderer, render_json
 from poolwitness.report.sinks import FdSink, LoggingSink, Render, Sink, StructlogSink, file_sink, stderr_sink
 
@@ -63,5 +62,7 @@ def json_renderer(profile: str) -> Render:
 
 def _renderer(config: Config, terminal: bool) -> Render:
     if config.format == "console" or (config.format == "auto" and terminal):
+        from poolwitness.report.console import ConsoleRenderer
+
         return ConsoleRenderer(colour=terminal and "NO_COLOR" not in os.environ)
     return json_renderer(config.profile)

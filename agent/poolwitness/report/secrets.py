@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 from poolwitness.report.redact import MASK, clean_text, scrub
 
@@ -68,9 +70,6 @@ def _is_misread(params: Mapping[str, Any]) -> bool:
 
 def _spellings(secret: str) -> tuple[str, ...]:
     # The text of an error may hold a secret as a URI, a conninfo, Python or JSON spells it.
-    import json
-    from urllib.parse import quote, quote_plus
-
     return (
         secret,
         quote(secret, safe="", errors="replace"),

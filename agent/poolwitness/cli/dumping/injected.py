@@ -36,7 +36,9 @@ STDLIB = os.path.dirname(os.__file__) + os.sep
 def run(answer: int) -> None:
     """Write what was found to a descriptor, as one line of JSON."""
     agent = getattr(sys.modules.get("poolwitness.agent"), "_agent", None)
-    text = agent.asking.document() if agent is not None else json.dumps(_settled()).encode("ascii") + b"\n"
+    # An agent that has seen no pool has yet to load what answers, and not in this thread.
+    asking = agent.asking if agent is not None else None
+    text = asking.document() if asking is not None else json.dumps(_settled()).encode("ascii") + b"\n"
     while text:
         text = text[os.write(answer, text) :]
 

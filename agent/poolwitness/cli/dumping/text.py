@@ -12,7 +12,7 @@ from poolwitness.report.redact import clean_text
 MOST_CHECKOUTS = 50
 _ASKED = {
     "agent": "answered by its agent",
-    "heap": "it has no agent: seen on its heap",
+    "heap": "it has no agent, or one that has seen no pool: seen on its heap",
 }
 
 

@@ -1,0 +1,63 @@
+"""Where something is: a line of code, a stack, a database.
+
+Apart from the other records, which take as long to load as all that watches: see `later`.
+"""
+
+# No annotations from __future__ here: NamedTuple would compile each of them, which takes longer than all the rest.
+
+from typing import NamedTuple
+
+
+class Frame(NamedTuple):
+    """One frame of a stack: where it is and whose code it is."""
+
+    file: str
+    line: int
+    function: str
+    kind: str
+
+    @property
+    def place(self) -> str:
+        """``file:line``."""
+        return f"{self.file}:{self.line}"
+
+
+class Stack(NamedTuple):
+    """A named stack, innermost frame first, and its origin: the application's line.
+
+    ``suspended`` where the origin is a generator's, as of a context manager: it stands there while its caller goes on.
+    """
+
+    frames: tuple[Frame, ...]
+    origin: Frame | None
+    suspended: bool = False
+
+    @property
+    def application(self) -> tuple[Frame, ...]:
+        """The application's own frames, innermost first."""
+        return tuple(frame for frame in self.frames if frame.kind == "application")
+
+    @property
+    def caller(self) -> Frame | None:
+        """The application's frame that called the origin, where it is known."""
+        own = self.application
+        return own[1] if len(own) > 1 and own[0] == self.origin else None
+
+    @property
+    def holding(self) -> Frame | None:
+        """The application's frame that is there for as long as what was taken is held."""
+        return self.caller or self.origin if self.suspended else self.origin
+
+
+class Target(NamedTuple):
+    """Where a pool connects to: never a password, never a whole conninfo."""
+
+    host: str | None = None
+    port: int | None = None
+    dbname: str | None = None
+    user: str | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether it says which database it is."""
+        return self.host is not None or self.dbname is not None
