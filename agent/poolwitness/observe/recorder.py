@@ -140,14 +140,19 @@ def record_workers(entry: PoolEntry, standing: Standing | None, busy_from_s: flo
 def record_checkout(slot: Slot, raw: Any, standing: Standing | None) -> CheckoutRecord:
     """One connection that is out, or has just come back."""
     now_mono = time.monotonic()
+    taken = resolve(raw)
     alive, where = standing.of_slot(slot) if standing is not None else (True, None)
+    in_task = slot.holder is not None and slot.holder.in_task
+    if taken.suspended and taken.caller is None and not in_task:
+        # A framework's generator, as a dependency of FastAPI's is: another thread may go on with what it gives.
+        alive, where = True, None
     return CheckoutRecord(
         id=slot.id,
-        taken=resolve(raw),
+        taken=taken,
         held_s=now_mono - slot.taken_mono,
         idle_s=now_mono - max(slot.taken_mono, slot.active_mono),
         holder=slot.holder.name if slot.holder is not None else "",
-        in_task=slot.holder is not None and slot.holder.in_task,
+        in_task=in_task,
         holder_alive=alive,
         status=status_of(slot),
         where=where,
