@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import textwrap
 from collections.abc import Coroutine, Iterator
 from types import CodeType, FrameType
 from typing import Any
@@ -182,3 +183,7 @@ def test_the_note_tells_apart_who_holds_through_one_helper(program: str, level: 
             assert any(
                 " in connection (called at " in row and f" in {name})" in row and f"'{name}'" in row for row in rows
             )
+    (verdict,) = ran.named("poolwitness.verdict")
+    source = textwrap.dedent(program).lstrip("\n").splitlines()
+    longest = source[int(verdict["poolwitness.longest_held_at"].rpartition(":")[2]) - 1]
+    assert longest.strip() in ("with connection():", "async with connection():")

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from poolwitness.diagnose.findings import Finding, named, place, plural, spelled_stack
+from poolwitness.diagnose.findings import Finding, named, place, place_called, plural, spelled_stack
 from poolwitness.records import CheckoutRecord, Frame, PoolRecord, Snapshot, Stack
 from poolwitness.report.figures import Figures, pool_figures
 from poolwitness.report.limits import RateLimit
@@ -161,7 +161,8 @@ def resolved(found: Finding, held_s: float) -> Event:
         pool = f" of {named(found.pool)}" if found.pool is not None else ""
         what = f"{worker}{pool} came back from its task"
     else:
-        what = f"the connection taken at {place(found.at)} was returned"
+        taken = place_called(found.stack) if found.stack is not None else place(None)
+        what = f"the connection taken at {taken} was returned"
     event: Event = {
         "level": "info",
         "message": f"resolved after {held_s:.1f} s: {what}",

@@ -17,8 +17,8 @@ def pool_figures(pool: PoolRecord) -> dict[str, Any]:
     figures["poolwitness.peak_in_use"] = pool.peak_in_use
     figures["poolwitness.longest_wait_s"] = round(pool.longest_wait_s, 6)
     figures["poolwitness.longest_held_s"] = round(pool.longest_held_s, 6)
-    if pool.longest_held is not None and pool.longest_held.origin is not None:
-        figures["poolwitness.longest_held_at"] = pool.longest_held.origin.place
+    if pool.longest_held is not None and pool.longest_held.holding is not None:
+        figures["poolwitness.longest_held_at"] = pool.longest_held.holding.place
     return figures
 
 
@@ -41,7 +41,7 @@ class Figures:
         for held_s, taken in held:
             if held_s > self.longest_held_s:
                 self.longest_held_s = held_s
-                self.longest_held_at = taken.origin.place if taken is not None and taken.origin is not None else ""
+                self.longest_held_at = taken.holding.place if taken is not None and taken.holding is not None else ""
 
     def fields(self) -> dict[str, Any]:
         """Under the names of the verdict."""

@@ -142,7 +142,11 @@ FIGURES = (
     Field("poolwitness.peak_in_use", "the most connections that were out at once", 9),
     Field("poolwitness.longest_wait_s", "the longest that a request waited", 0.75, "s"),
     Field("poolwitness.longest_held_s", "the longest that a connection was out", 12.5, "s"),
-    Field("poolwitness.longest_held_at", "the line that took it", "/srv/shop/orders.py:31"),
+    Field(
+        "poolwitness.longest_held_at",
+        "the line that took it, or that uses the context manager that did",
+        "/srv/shop/orders.py:31",
+    ),
     Field(
         "poolwitness.stats.*",
         "what psycopg_pool itself counted, under its own names; those in `_ms` are milliseconds",
