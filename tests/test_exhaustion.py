@@ -87,6 +87,14 @@ def test_the_document_shows_what_programs_say(program: str, dsn: str) -> None:
 
 
 @needs_notes
+def test_the_first_page_shows_what_a_program_says(dsn: str) -> None:
+    page = (Path(__file__).parent.parent / "README.md").read_text()
+    shown = page[page.index("    psycopg_pool.PoolTimeout") :].split("\n\n")[0]
+    _, stderr = run("shop", dsn)
+    assert masked([line[4:] for line in shown.splitlines()]) == masked(note_in(stderr))
+
+
+@needs_notes
 def test_the_note_is_there_without_any_output(dsn: str) -> None:
     events, stderr = run("lost_slots", dsn, POOLWITNESS_OUTPUT="none")
     assert events == []

@@ -47,7 +47,7 @@ def exhausted(snapshot: Snapshot) -> Iterator[Finding]:
         yield Finding(
             rule=RULES["PW201"],
             message=(
-                f"{named(pool)} had no connection for the request at {place(found.request.origin)} "
+                f"{named(pool)} had no connection for the request at {place_called(found.request)} "
                 f"({found.error_type}): {who}{lost}"
             ),
             fix=" ".join(f"({number}) {remedy}." for number, remedy in enumerate(remedies(pool), start=1)),
@@ -95,7 +95,7 @@ def remedies(pool: PoolRecord) -> list[str]:
         holder.holder == request.holder and holder.held_s > request.waited_s for holder in holders
     ):
         advice.append(
-            f"do not ask for a second connection at {place(request.request.origin)} while the same holder has one"
+            f"do not ask for a second connection at {place(request.request.holding)} while the same holder has one"
         )
     waiting = [holder for holder in holders if holder.status == "idle in transaction"]
     if waiting:

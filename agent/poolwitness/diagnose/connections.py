@@ -147,7 +147,7 @@ def held_long(snapshot: Snapshot) -> Iterator[Finding]:
                 continue
             doing = ""
             if checkout.where is not None and checkout.where.origin is not None:
-                doing = f"; its holder now stands at {place(checkout.where.origin)}"
+                doing = f"; its holder now stands at {place(checkout.where.holding)}"
             yield Finding(
                 rule=RULES["PW103"],
                 message=(

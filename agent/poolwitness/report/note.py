@@ -59,8 +59,8 @@ def holder_row(holder: CheckoutRecord) -> str:
     if not holder.holder_alive:
         return f"{row}; {'the task' if holder.in_task else 'the thread'} has ended"
     if holder.where is not None and holder.where.origin is not None:
-        row += f"; now at {place(holder.where.origin)}"
+        row += f"; now at {place(holder.where.holding)}"
         inner = holder.where.frames[0]
-        if inner != holder.where.origin:
+        if inner != holder.where.holding:
             row += f" (in {inner.function})"
     return row
