@@ -36,10 +36,14 @@ def running() -> Running:
     """
     ident = threading.get_ident()
     thread = threading._active.get(ident)  # type: ignore[attr-defined]
-    greenlets = sys.modules.get("greenlet")
-    greenlet = greenlets.getcurrent() if greenlets is not None else None
-    if id(greenlet) != ident:  # only what is patched gives a greenlet an identifier of its own
-        greenlet = None
+    greenlet = None
+    # structlog loads greenlet wherever that is installed. Where nothing is patched it is not asked: while uWSGI ends a
+    # worker, to ask for the current greenlet is a crash.
+    if getattr(threading.get_ident, "__module__", "_thread") != "_thread":
+        greenlets = sys.modules.get("greenlet")
+        greenlet = greenlets.getcurrent() if greenlets is not None else None
+        if id(greenlet) != ident:
+            greenlet = None
     name = getattr(thread, "name", "") or getattr(greenlet, "name", "") or f"{ident:#x}"
     return Running(ident, thread, greenlet, str(name))
 

@@ -9,15 +9,19 @@ expect: clean
 import asyncio
 import os
 
+from psycopg import sql
 from psycopg_pool import AsyncConnectionPool
+
+# Programs that run at the same time may have the same server.
+channel = sql.Identifier(f"stock_{os.getpid()}")
 
 
 async def listen(pool: AsyncConnectionPool, listening: asyncio.Event) -> None:
     async with pool.connection() as conn:
-        await conn.execute("listen stock_of_tasks")
+        await conn.execute(sql.SQL("listen {}").format(channel))
         listening.set()
         async for notify in conn.notifies():
-            print(notify.channel, notify.payload)
+            print(notify.payload)
             if notify.payload == "end":
                 break
 
@@ -30,7 +34,7 @@ async def main() -> None:
         await listening.wait()
         await asyncio.sleep(1.5)
         async with pool.connection() as conn:
-            await conn.execute("notify stock_of_tasks, 'end'")
+            await conn.execute(sql.SQL("notify {}, 'end'").format(channel))
         await task
 
 

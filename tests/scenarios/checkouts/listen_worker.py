@@ -10,7 +10,11 @@ import os
 import threading
 import time
 
+from psycopg import sql
 from psycopg_pool import ConnectionPool
+
+# Programs that run at the same time may have the same server.
+channel = sql.Identifier(f"stock_{os.getpid()}")
 
 pool = ConnectionPool(os.environ["DSN"], min_size=2, kwargs={"autocommit": True}, open=True)
 listening = threading.Event()
@@ -18,10 +22,10 @@ listening = threading.Event()
 
 def listen() -> None:
     with pool.connection() as conn:
-        conn.execute("listen stock_of_threads")
+        conn.execute(sql.SQL("listen {}").format(channel))
         listening.set()
         for notify in conn.notifies():
-            print(notify.channel, notify.payload)
+            print(notify.payload)
             if notify.payload == "end":
                 break
 
@@ -31,6 +35,6 @@ thread.start()
 listening.wait()
 time.sleep(1.5)
 with pool.connection() as conn:
-    conn.execute("notify stock_of_threads, 'end'")
+    conn.execute(sql.SQL("notify {}, 'end'").format(channel))
 thread.join()
 pool.close()

@@ -10,7 +10,11 @@ import os
 import threading
 import time
 
+from psycopg import sql
 from psycopg_pool import ConnectionPool
+
+# Programs that run at the same time may have the same server.
+channel = sql.Identifier(f"stock_{os.getpid()}")
 
 pool = ConnectionPool(os.environ["DSN"], min_size=1, kwargs={"autocommit": True}, open=True)
 listening = threading.Event()
@@ -18,7 +22,7 @@ listening = threading.Event()
 
 def listen() -> None:
     with pool.connection() as conn:
-        conn.execute("listen stock_to_the_end")
+        conn.execute(sql.SQL("listen {}").format(channel))
         listening.set()
         for notify in conn.notifies():
             print(notify.payload)

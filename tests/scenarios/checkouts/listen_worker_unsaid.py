@@ -9,7 +9,11 @@ import os
 import threading
 import time
 
+from psycopg import sql
 from psycopg_pool import ConnectionPool
+
+# Programs that run at the same time may have the same server.
+channel = sql.Identifier(f"stock_{os.getpid()}")
 
 pool = ConnectionPool(os.environ["DSN"], min_size=2, kwargs={"autocommit": True}, open=True)
 listening = threading.Event()
@@ -17,10 +21,10 @@ listening = threading.Event()
 
 def listen() -> None:
     with pool.connection() as conn:  # mark: taken
-        conn.execute("listen unsaid")
+        conn.execute(sql.SQL("listen {}").format(channel))
         listening.set()
         for notify in conn.notifies():
-            print(notify.channel, notify.payload)
+            print(notify.payload)
             if notify.payload == "end":
                 break
 
@@ -30,6 +34,6 @@ thread.start()
 listening.wait()
 time.sleep(3)
 with pool.connection() as conn:
-    conn.execute("notify unsaid, 'end'")
+    conn.execute(sql.SQL("notify {}, 'end'").format(channel))
 thread.join()
 pool.close()
