@@ -5,15 +5,19 @@ from __future__ import annotations
 import contextlib
 import sys
 import textwrap
-from collections.abc import Coroutine, Iterator
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from types import CodeType, FrameType
 from typing import Any
 
 import pytest
 
 from poolwitness.observe import callers
-from poolwitness.stacks import RawStack, resolve
+from poolwitness.stacks import BETWEEN, RawStack, resolve
 from tests.programs import environment, run
+
+Capture = Callable[[FrameType | None], RawStack]
 
 
 def functions(raw: RawStack) -> list[str]:
@@ -59,16 +63,16 @@ def test_what_is_far_off_is_not_looked_for() -> None:
         raw: RawStack = installed["between"](take, frames)
         return raw
 
-    assert functions(handle(callers.BETWEEN - 1)) == ["take", "handle"]
-    assert functions(handle(callers.BETWEEN)) == ["take", "between"]
+    assert functions(handle(BETWEEN - 1)) == ["take", "handle"]
+    assert functions(handle(BETWEEN)) == ["take", "between"]
 
 
 def test_who_runs_the_loop_has_not_called_a_task() -> None:
-    async def taken() -> RawStack:
-        return callers.nearest(sys._getframe())
+    async def taken(capture: Capture) -> RawStack:
+        return capture(sys._getframe())
 
-    async def awaits() -> RawStack:
-        return await taken()
+    async def awaits(capture: Capture) -> RawStack:
+        return await taken(capture)
 
     def step(coroutine: Coroutine[Any, Any, RawStack]) -> RawStack:
         # As a loop that is written in C does: the frame below is that of whoever started it.
@@ -79,8 +83,27 @@ def test_who_runs_the_loop_has_not_called_a_task() -> None:
             return raw
         raise AssertionError("it has not ended")
 
-    assert functions(step(taken())) == ["taken"]
-    assert functions(step(awaits())) == ["taken", "awaits"]
+    for capture in (callers.nearest, callers.walk):
+        found = resolve(step(taken(capture)))
+        assert found.origin is not None and (found.origin.function, found.caller) == ("taken", None)
+        found = resolve(step(awaits(capture)))
+        assert found.caller is not None and found.caller.function == "awaits"
+
+
+@pytest.mark.parametrize("capture", [callers.nearest, callers.walk])
+def test_nobody_has_called_a_threads_first_function(capture: Capture) -> None:
+    def first() -> RawStack:
+        return capture(sys._getframe())
+
+    found: list[RawStack] = []
+    thread = threading.Thread(target=lambda: found.append(first()))
+    thread.start()
+    thread.join()
+    with ThreadPoolExecutor(1) as executor:
+        found.append(executor.submit(first).result())
+    assert [stack.caller.function if stack.caller else "" for stack in map(resolve, found)] == ["<lambda>", ""]
+    if capture is callers.nearest:
+        assert functions(found[1]) == ["first"]
 
 
 def test_without_a_caller_there_is_none() -> None:

@@ -83,14 +83,15 @@ ON_UVLOOP = """
 """
 
 
+@pytest.mark.parametrize("level", ["watch", "trace"])
 @pytest.mark.parametrize(
     ("program", "library"), [(GREENLETS, "gevent"), (ON_UVLOOP, "uvloop")], ids=["gevent", "uvloop"]
 )
-def test_holders_are_told_as_what_they_are(program: str, library: str, dsn: str) -> None:
+def test_holders_are_told_as_what_they_are(program: str, library: str, level: str, dsn: str) -> None:
     if importlib.util.find_spec(library) is None:
         pytest.fail(f"{library} is not installed: pip install '.[servers]'")
     off = run(program, environment(DSN=dsn))
-    on = run(program, environment(DSN=dsn, POOLWITNESS="1", **OFTEN))
+    on = run(program, environment(DSN=dsn, POOLWITNESS="1", POOLWITNESS_LEVEL=level, **OFTEN))
     assert (on.stdout, on.status) == (off.stdout, off.status)
     assert b"couldn't get a connection" in on.stdout
     names = [row["poolwitness.holder"] for row in on.named("poolwitness.holder")]
@@ -113,3 +114,4 @@ def test_a_pool_left_open_is_not_expected_to_hold_up_the_exit(dsn: str) -> None:
     assert (on.stdout, on.status) == (off.stdout, off.status)
     (finding,) = (found for found in on.named("poolwitness.finding") if found["poolwitness.rule"] == "PW001")
     assert finding["poolwitness.expected_exit_delay_s"] == 0.0
+    assert "its server connections are dropped without a goodbye" in finding["message"]

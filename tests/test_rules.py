@@ -513,9 +513,8 @@ def test_a_transaction_cut_off_in_django_has_the_advice_of_django() -> None:
     ids=["PW101", "PW102", "PW104", "PW002"],
 )
 def test_the_advice_for_an_async_pool_is_async(seen: Snapshot) -> None:
-    for finding in found(seen):
-        if finding.rule.code != "PW001":
-            assert "`async with" in finding.fix, finding
+    findings = [finding for finding in found(seen) if finding.rule.code != "PW001"]
+    assert findings and all("`async with" in finding.fix for finding in findings), findings
 
 
 def test_a_crowd_adds_up_what_each_may_take() -> None:

@@ -1,8 +1,9 @@
 """SHA-256 from the interpreter itself, as `random` takes it: hashlib would load OpenSSL's, for the same digits."""
 
+from typing import TYPE_CHECKING
+
 __all__ = ["sha256"]
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hashlib import sha256
 else:

@@ -25,23 +25,19 @@ class Frame(NamedTuple):
 class Stack(NamedTuple):
     """A named stack, innermost frame first, and its origin: the application's line.
 
-    ``suspended`` where the origin is a generator's, as of a context manager: it stands there while its caller goes on.
+    ``caller`` is the application's line that called the origin, where it is known. ``suspended`` where the origin is a
+    generator's, as of a context manager: it stands there while its caller goes on.
     """
 
     frames: tuple[Frame, ...]
     origin: Frame | None
+    caller: Frame | None = None
     suspended: bool = False
 
     @property
     def application(self) -> tuple[Frame, ...]:
         """The application's own frames, innermost first."""
         return tuple(frame for frame in self.frames if frame.kind == "application")
-
-    @property
-    def caller(self) -> Frame | None:
-        """The application's frame that called the origin, where it is known."""
-        own = self.application
-        return own[1] if len(own) > 1 and own[0] == self.origin else None
 
     @property
     def holding(self) -> Frame | None:

@@ -17,6 +17,11 @@ from poolwitness.places import Frame, Stack
 
 RawStack = tuple[CodeType | int, ...]
 
+# How many frames may lie between a function and who called it: contextlib's and a decorator's. A framework's are more.
+BETWEEN = 3
+AWAITED = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_ITERABLE_COROUTINE
+_AWAITS = AWAITED | inspect.CO_GENERATOR
+
 _PACKAGE_DIR = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _INSTALLED = ("site-packages", "dist-packages")
 
@@ -69,7 +74,7 @@ def resolve(raw: RawStack, skip: frozenset[int] = frozenset()) -> Stack:
         skip: ids of code objects that cannot be the origin, such as constructors of the pool's own classes.
     """
     frames: list[Frame] = []
-    eligible: list[tuple[Frame, CodeType]] = []
+    eligible: list[tuple[Frame, int]] = []
     for index in range(0, len(raw), 2):
         code, instruction = raw[index], raw[index + 1]
         assert isinstance(code, CodeType) and isinstance(instruction, int)
@@ -78,17 +83,41 @@ def resolve(raw: RawStack, skip: frozenset[int] = frozenset()) -> Stack:
             continue
         frames.append(frame)
         if id(code) not in skip:
-            eligible.append((frame, code))
+            eligible.append((frame, index))
     for wanted in ("application", "installed", "stdlib"):
-        for frame, code in eligible:
+        for frame, index in eligible:
             if frame.kind == wanted:
-                return Stack(tuple(frames), frame, is_suspended(code))
+                return Stack(tuple(frames), frame, _frame_at(raw, caller_of(raw, index)), is_suspended(raw[index]))
     return Stack(tuple(frames), None)
 
 
-def is_suspended(code: CodeType) -> bool:
+def caller_of(raw: RawStack, index: int) -> int:
+    """Where in a raw stack the application's frame is that called the one at *index*; -1 where none is near it.
+
+    Who runs the loop has not called a task's first function, though its frame may be the next one below (uvloop).
+    """
+    awaited = _flags(raw[index]) & AWAITED
+    for at in range(index + 2, min(len(raw), index + 2 * (BETWEEN + 2)), 2):
+        code = raw[at]
+        if awaited and not _flags(code) & _AWAITS:
+            return -1
+        if isinstance(code, CodeType) and kind_of(code.co_filename) == "application":
+            return at
+    return -1
+
+
+def is_suspended(code: CodeType | int) -> bool:
     """Whether a function is a generator, as a context manager's is: it gives way and is there still."""
-    return bool(code.co_flags & (inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR))
+    return bool(_flags(code) & (inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR))
+
+
+def _flags(code: CodeType | int) -> int:
+    return code.co_flags if isinstance(code, CodeType) else 0
+
+
+def _frame_at(raw: RawStack, index: int) -> Frame | None:
+    code, instruction = (raw[index], raw[index + 1]) if index >= 0 else (None, None)
+    return _frame(code, instruction) if isinstance(code, CodeType) and isinstance(instruction, int) else None
 
 
 # By id, the code kept alive beside the frame: two files with the same text have code objects that are equal.

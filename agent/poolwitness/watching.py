@@ -11,6 +11,7 @@ from poolwitness.ledger import Ledger
 from poolwitness.observe import forks
 from poolwitness.observe.adapters import AdapterWatch
 from poolwitness.observe.checkouts import CheckoutWatch
+from poolwitness.observe.closed_uses import ClosedUses
 from poolwitness.observe.connects import ConnectWatch
 from poolwitness.observe.crossings import Crossings
 from poolwitness.observe.finalizers import FinalizerWatch
@@ -95,9 +96,10 @@ class Watching:
         parts, ledger = self.parts, self.ledger
         crossings = Crossings(ledger, hearing.take_in, hearing.crossed, parts["crossings"])
         requests_watched = self.config.level != "exit"
-        pools = PoolWatch(ledger, hearing, parts["pools"], crossings, requests_watched)
+        closed_uses = ClosedUses(ledger, hearing.used_after_close, parts["pools"], requests_watched)
         watches: list[tuple[Part, Watch]] = [
-            (parts["pools"], pools),
+            (parts["pools"], PoolWatch(ledger, hearing, parts["pools"], crossings)),
+            (parts["pools"], closed_uses),
             (parts["finalizers"], FinalizerWatch(ledger, parts["finalizers"])),
             (parts["workers"], WorkerWatch(ledger, hearing.worker_died, hearing.error_text, parts["workers"])),
         ]
@@ -108,7 +110,7 @@ class Watching:
             hearing.look_at,
             hearing.came_back,
             hearing.picture,
-            pools.note_pool_closed,
+            closed_uses.note,
         )
         trace = self.config.level == "trace"
         watches += [

@@ -8,6 +8,7 @@ from poolwitness.blackbox import layout
 from poolwitness.blackbox.damage import Refused, Unfinished
 from poolwitness.blackbox.identity import Identity
 from poolwitness.records import Frame, Stack
+from poolwitness.stacks import BETWEEN
 
 NOTHING = Stack((), None)
 # What no clock says: 2100 and thirty years without a reboot.
@@ -140,7 +141,7 @@ class Archive:
                 caller = outer
             if origin and known_origin is None:
                 raise Refused("is damaged: a stack does not have its origin")
-            found = self._stacks[number] = Stack(tuple(frames), known_origin)
+            found = self._stacks[number] = Stack(tuple(frames), known_origin, _caller(frames, known_origin))
         return found
 
     def _checked(self, table: layout.Table, record: Struct, data: Struct, number: int) -> tuple[int, ...]:
@@ -150,3 +151,11 @@ class Archive:
         if state != layout.VALID or check != layout.check_of(data.pack(*values)):
             raise Refused("is damaged: a checksum does not agree with what it is of")
         return tuple(values)
+
+
+def _caller(frames: list[Frame], origin: Frame | None) -> Frame | None:
+    # The rule of stacks.caller_of, as far as it can be told without code objects.
+    if origin is None:
+        return None
+    below = frames[frames.index(origin) + 1 :][: BETWEEN + 1]
+    return next((frame for frame in below if frame.kind == "application"), None)

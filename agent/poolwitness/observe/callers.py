@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import threading
 from collections.abc import Callable
 from types import CodeType, FrameType
 
-from poolwitness.stacks import RawStack, kind_of
+from poolwitness.stacks import BETWEEN, RawStack, kind_of
 
 # How far to look for the application's frame: past SQLAlchemy or Django, not to the end of a web framework.
 DEEPEST = 30
 
-# How many frames may lie between that and who called it: contextlib's and a decorator's. A framework's are more.
-BETWEEN = 3
-
 MOST_KNOWN = 10_000
 
-# What a code object is: the application's function, one of its that is awaited, what runs a thread, or something else.
-FUNCTION, AWAITED, THREAD, OTHER = 2, 1, -1, 0
+# What a code object is: the application's, what runs a thread, or something else.
+APPLICATION, THREAD, OTHER = 1, -1, 0
 _OF_THREADS = (threading.__file__, os.path.join("concurrent", "futures", "thread.py"))
-_AWAITED = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_ITERABLE_COROUTINE
 
 # By the id of a code object: hashing one is slow.
 answers: dict[int, int] = {}
@@ -30,7 +25,7 @@ _alive: list[CodeType] = []
 
 def is_application(code: CodeType) -> bool:
     """Whether a code object is the application's."""
-    return kind_of_code(code) > OTHER
+    return kind_of_code(code) == APPLICATION
 
 
 def kind_of_code(code: CodeType) -> int:
@@ -48,7 +43,7 @@ def kind_of_code(code: CodeType) -> int:
 
 def _new_kind_of(code: CodeType) -> int:
     if kind_of(code.co_filename) == "application":
-        return AWAITED if code.co_flags & _AWAITED else FUNCTION
+        return APPLICATION
     return THREAD if code.co_filename.endswith(_OF_THREADS) else OTHER
 
 
@@ -66,27 +61,25 @@ def nearest(frame: FrameType | None) -> RawStack:
         known = application.get(id(code))
         if known is None:
             known = kind_of_code(code)
-        if known > OTHER:
+        if known == APPLICATION:
             caller = frame.f_back
             if caller is None:
                 return (code, frame.f_lasti)
-            return (code, frame.f_lasti, *_called_by(caller, known == AWAITED))
+            return (code, frame.f_lasti, *_called_by(caller))
         if known == THREAD:
             break
         frame = frame.f_back
     return _few(first)
 
 
-def _called_by(caller: FrameType, awaited: bool) -> RawStack:
+def _called_by(caller: FrameType) -> RawStack:
     frame: FrameType | None = caller
     for _ in range(BETWEEN + 1):
         if frame is None:
             break
         code = frame.f_code
-        if awaited and not code.co_flags & (_AWAITED | inspect.CO_GENERATOR):
-            return ()  # a task's first function: who runs the loop has not called it
         kind = kind_of_code(code)
-        if kind > OTHER:
+        if kind == APPLICATION:
             return (code, frame.f_lasti)
         if kind == THREAD:
             return ()  # nobody has called the thread's first function, and a frame that is looked at takes memory

@@ -17,7 +17,8 @@ from poolwitness.entries import PoolEntry, Slot
 from poolwitness.holders import TaskHolder, ThreadHolder
 from poolwitness.ledger import Ledger
 from poolwitness.observe import callers, forks
-from poolwitness.observe.callers import FUNCTION, nearest
+from poolwitness.observe.callers import APPLICATION, nearest
+from poolwitness.observe.closed_uses import found_closed
 from poolwitness.observe.crossings import RETURNED, USED, Crossings
 from poolwitness.observe.filling import FillingWatch
 from poolwitness.observe.patches import AnyFunction, Patches
@@ -147,9 +148,9 @@ class CheckoutWatch:
                     raw: RawStack = ()
                 elif (
                     # Most threads take all their connections in one function of the application's.
-                    ((code := frame.f_code) is holder.taker or (not trace and known(id(code)) == FUNCTION))
+                    ((code := frame.f_code) is holder.taker or (not trace and known(id(code)) == APPLICATION))
                     and (caller := frame.f_back) is not None
-                    and ((called_by := caller.f_code) is holder.called_by or known(id(called_by)))
+                    and ((called_by := caller.f_code) is holder.called_by or known(id(called_by)) == APPLICATION)
                 ):
                     holder.taker, holder.called_by = code, called_by
                     raw = (code, frame.f_lasti, called_by, caller.f_lasti)
@@ -340,7 +341,7 @@ class CheckoutWatch:
         if isinstance(error, self.refusals):
             self._refused(pool, error, self.capture(frame), waited_from)
         elif isinstance(error, self.closed):
-            self.listener.pool_closed(pool, not _at_once(error))
+            self.listener.pool_closed(pool, not found_closed(error))
 
     def _refused(self, pool: Any, error: BaseException, request: RawStack, waited_from: float) -> None:
         entry = self.ledger.find(pool)
@@ -348,14 +349,6 @@ class CheckoutWatch:
             if self.timings is not None:
                 self.timings.refused(entry, error)
             self.listener.refused(entry, error, request, time.monotonic() - waited_from if waited_from else 0.0)
-
-
-def _at_once(error: BaseException) -> bool:
-    """Whether the pool was found closed when it was asked, and not while the request waited."""
-    traceback = error.__traceback__
-    while traceback is not None and traceback.tb_next is not None:
-        traceback = traceback.tb_next
-    return traceback is not None and traceback.tb_frame.f_code.co_name.startswith("_check_open")
 
 
 def _both(first: Callable[[Slot], None] | None, second: Callable[[Slot], None] | None) -> Callable[[Slot], None] | None:

@@ -12,7 +12,7 @@ from poolwitness.holders import Holder, TaskHolder, running
 from poolwitness.ledger import Ledger, PoolEntry, Slot
 from poolwitness.observe.callers import is_application
 from poolwitness.observe.checkouts import SUSPECTED
-from poolwitness.stacks import RawStack, is_suspended
+from poolwitness.stacks import RawStack, caller_of, is_suspended
 
 MOST_INCIDENTS = 50
 QUIET_S = 60.0
@@ -146,14 +146,12 @@ def _same(one: Holder | None, other: Holder | None) -> bool:
 
 def _places(raw: RawStack) -> RawStack:
     """The application's frame, and the one of its own that called that: two at the most."""
-    own: RawStack = ()
     for index in range(0, len(raw), 2):
         code = raw[index]
         if isinstance(code, CodeType) and is_application(code):
-            own += raw[index : index + 2]
-            if len(own) == 4:
-                break
-    return own or raw[:2]
+            caller = caller_of(raw, index)
+            return raw[index : index + 2] + (raw[caller : caller + 2] if caller > 0 else ())
+    return raw[:2]
 
 
 def _place(raw: RawStack) -> RawStack:
@@ -164,9 +162,7 @@ def _place(raw: RawStack) -> RawStack:
 def _holding(raw: RawStack) -> RawStack:
     """The frame that is there for as long as the connection is held: a generator's, as of a context manager, is not."""
     own = _places(raw)
-    code = own[0]
-    suspended = isinstance(code, CodeType) and is_suspended(code)
-    return own[2:] if suspended and len(own) > 2 else own[:2]
+    return own[2:] if is_suspended(own[0]) and len(own) > 2 else own[:2]
 
 
 def _on_stack(code: object) -> int:

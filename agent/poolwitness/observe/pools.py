@@ -45,9 +45,6 @@ class Listener(Protocol):
     def closed(self, entry: PoolEntry) -> None:
         """A pool has been closed."""
 
-    def used_after_close(self, entry: PoolEntry) -> None:
-        """PoolClosed was raised to the application."""
-
     def opened_in_constructor(self, entry: PoolEntry) -> None:
         """An async pool was opened by its constructor on purpose."""
 
@@ -60,14 +57,10 @@ class PoolWatch:
         listener: who hears of them.
         part: the containment.
         crossings: asked where a pool may be closed elsewhere than where it was opened.
-        requests_watched: somebody else sees each getconn fail.
     """
 
-    def __init__(
-        self, ledger: Ledger, listener: Listener, part: Part, crossings: Crossings, requests_watched: bool
-    ) -> None:
+    def __init__(self, ledger: Ledger, listener: Listener, part: Part, crossings: Crossings) -> None:
         self.ledger = ledger
-        self.requests_watched = requests_watched
         self.listener = listener
         self.part = part
         self.crossings = crossings
@@ -89,10 +82,6 @@ class PoolWatch:
                 "__aenter__" if is_async else "__enter__",
                 self._async_enter if is_async else self._sync_enter,
             )
-            patches.wrap(cls, "_check_open", self._check_open)
-            if not self.requests_watched:
-                # Every getconn asks it: a patch would be on the way of each.
-                patches.wrap(cls, "_check_open_getconn", self._check_open)
 
     def _init(self, is_async: bool) -> Any:
         def make(original: AnyFunction) -> AnyFunction:
@@ -309,31 +298,6 @@ class PoolWatch:
             entry.told_closed = True
             self._announce_open(entry)
             self.listener.closed(entry)
-
-    def _check_open(self, original: AnyFunction) -> AnyFunction:
-        def _check_open_getconn(self_: Any) -> Any:
-            try:
-                return original(self_)
-            except BaseException as error:
-                # Before psycopg_pool 3.3.1 opening again raises a plain OperationalError.
-                if self.part.enabled and type(error).__name__ == "PoolClosed":
-                    with self.part:
-                        if getattr(self_, "_opened", False):
-                            self.note_pool_closed(self_, waiting=False)
-                raise
-
-        return _check_open_getconn
-
-    def note_pool_closed(self, pool: Any, waiting: bool) -> None:
-        """PoolClosed is on its way to the application: remember from where the pool was used."""
-        entry = self.ledger.find(pool)
-        if entry is None or entry.inherited or not pool._closed or not pool._opened:
-            return
-        if entry.use_after_close is None:
-            entry.use_after_close = [capture(3, 24), 1, waiting]
-            self.listener.used_after_close(entry)
-        else:
-            entry.use_after_close[1] += 1
 
 
 def describe(pool: Any, entry: PoolEntry, is_async: bool) -> None:

@@ -141,11 +141,10 @@ def record_checkout(slot: Slot, raw: Any, standing: Standing | None) -> Checkout
     """One connection that is out, or has just come back."""
     now_mono = time.monotonic()
     taken = resolve(raw)
-    alive, where = standing.of_slot(slot) if standing is not None else (True, None)
     in_task = slot.holder is not None and slot.holder.in_task
-    if taken.suspended and taken.caller is None and not in_task:
-        # A framework's generator, as a dependency of FastAPI's is: another thread may go on with what it gives.
-        alive, where = True, None
+    # A framework's generator, as a dependency of FastAPI's is: another thread may go on with what it gives.
+    by_a_framework = taken.suspended and taken.caller is None and not in_task
+    alive, where = standing.of_slot(slot) if standing is not None and not by_a_framework else (True, None)
     return CheckoutRecord(
         id=slot.id,
         taken=taken,
