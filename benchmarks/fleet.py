@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from poolwitness.report.lines import render_json
+from poolwitness.report.json_lines import render_json
 
 START = calendar.timegm((2026, 6, 1, 0, 0, 0))
 SPAN_S = 21 * 86_400

@@ -8,11 +8,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from poolwitness.history import questions
-from poolwitness.history.answers import compare
-from poolwitness.history.reading import read
-from poolwitness.history.sources import sources
-from poolwitness.history.store import Store
+from poolwitness.logreport import queries as questions
+from poolwitness.logreport.answers import compare
+from poolwitness.logreport.reading import read
+from poolwitness.logreport.sources import sources
+from poolwitness.logreport.store import Store
 from tests.history.clickhouse import ClickHouse
 
 AT_A_TIME = 50  # files: ClickHouse is given them as one table of lines

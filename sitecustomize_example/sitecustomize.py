@@ -19,7 +19,7 @@ def _start(here: str) -> None:
             homes = [
                 folder
                 for folder in (os.path.dirname(parent), parent)
-                if os.path.isfile(os.path.join(folder, "poolwitness", "boot.py"))
+                if os.path.isfile(os.path.join(folder, "poolwitness", "boot", "__init__.py"))
             ]
             if missing.name != "poolwitness" or not homes:
                 raise

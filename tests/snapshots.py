@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from poolwitness.records import CheckoutRecord, Frame, PoolRecord, ProcessRecord, Snapshot, Stack, Target, WorkerRecord
+from poolwitness.model.records import (
+    CheckoutRecord,
+    Frame,
+    PoolRecord,
+    ProcessRecord,
+    Snapshot,
+    Stack,
+    Target,
+    WorkerRecord,
+)
 
 NOW = 1_800_000_000.0
 APP = "/srv/shop/db.py"

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from poolwitness.report.kinds import KINDS
-from poolwitness.report.lines import render_json
+from poolwitness.contract.events import every_field
+from poolwitness.report.field_types import KINDS
+from poolwitness.report.json_lines import render_json
 from poolwitness.report.pipeline import timestamp
 from poolwitness.report.profiles import PROFILES
-from poolwitness.schema.events import every_field
 from tests.programs import environment, run
 from tests.schema import samples
 
@@ -84,7 +84,7 @@ def test_lokis_labels_are_those_that_its_recipe_makes() -> None:
 @pytest.mark.slow
 def test_clickhouses_are_answered_by_real_events(dsn: str, tmp_path: Path) -> None:
     chdb = pytest.importorskip("chdb.session")
-    from poolwitness.history import questions
+    from poolwitness.logreport import queries as questions
 
     log = tmp_path / "all.jsonl"
     ran = run(LEAKS, environment(DSN=dsn, POOLWITNESS="1", POOLWITNESS_OUTPUT=f"file:{log}"))

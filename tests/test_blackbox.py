@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from poolwitness.blackbox import files, layout, reader
-from poolwitness.blackbox.remains import Remains
+from poolwitness.blackbox import directory as files
+from poolwitness.blackbox import format as layout
+from poolwitness.blackbox import reader
+from poolwitness.blackbox.contents import Remains
 from tests.blackbox.killing import Victim, compare, moment_s, remains_in
 from tests.programs import environment, run
 

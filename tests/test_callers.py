@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from poolwitness.observe import callers
-from poolwitness.stacks import BETWEEN, RawStack, resolve
+from poolwitness.ledger.stacks import BETWEEN, RawStack, resolve
+from poolwitness.observe import call_site as callers
 from tests.programs import environment, run
 
 Capture = Callable[[FrameType | None], RawStack]

@@ -14,7 +14,7 @@ import pytest
 
 import poolwitness
 from poolwitness.cli.interpreter import at_exit
-from poolwitness.observe.callers import capture_for, walk
+from poolwitness.observe.call_site import capture_for, walk
 from tests.commands import cli
 
 pytestmark = pytest.mark.once

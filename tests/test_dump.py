@@ -254,8 +254,8 @@ def _look(pid: int) -> str:
 def _as_nobody(question: Callable[[], str]) -> str:
     """What a forked child hears that has become another user."""
     # What is imported must be readable, also what decoding imports: before the child is somebody else.
-    from poolwitness.cli.dumping import channel, target  # noqa: F401 - for the child
-    from poolwitness.observe.door_address import address_of
+    from poolwitness.cli.dumping import target
+    from poolwitness.dump.address import address_of
 
     target.look_at(os.getpid())
     address_of(os.getpid(), 0)

@@ -16,16 +16,16 @@ BREAKS_THE_AGENT = True
 ALL = [target(module, name) for module, name, *_ in functions()]
 # These are the boundary itself: what they call may raise, and nothing is left to catch what they raise.
 BOUNDARIES = {
-    "poolwitness.safety:Part.__enter__": "contained() itself",
-    "poolwitness.safety:Part.__exit__": "contained() itself",
+    "poolwitness.guards:Part.__enter__": "contained() itself",
+    "poolwitness.guards:Part.__exit__": "contained() itself",
     "poolwitness.boot:_at_sigterm": "a thread's function, contained whole",
-    "poolwitness.observe.ending:_over": "a callback of threading's, contained whole",
+    "poolwitness.snapshot.shutdown:_over": "a callback of threading's, contained whole",
     "poolwitness.boot:_at_exit": "an atexit callback, contained whole",
-    "poolwitness.imports:PostImportFinder.find_spec": "the import system's: asks other finders, contains its own",
-    "poolwitness.observe.forks:_after_fork": "the fork hook itself",
-    "poolwitness.observe.forks:_in_child": "a fork hook: appends to deques",
+    "poolwitness.boot.import_hook:PostImportFinder.find_spec": "the import system's: asks other finders, contains its own",
+    "poolwitness.ledger.fork:_after_fork": "the fork hook itself",
+    "poolwitness.ledger.fork:_in_child": "a fork hook: appends to deques",
     "poolwitness.report.sinks:_follow_all_in_child": "a fork hook: each sink contained",
-    "poolwitness.observe.activity:ActivityWatch._note": "contained whole, on the way of every query",
+    "poolwitness.observe.query_activity:ActivityWatch._note": "contained whole, on the way of every query",
     "poolwitness.observe.crossings:Crossings.look": "contained whole, on the way of what may have crossed",
     "poolwitness.observe.checkouts:CheckoutWatch._leave": "contained whole, on the way of every checkout",
     "poolwitness.observe.checkouts:CheckoutWatch._came_back": "contained whole",

@@ -109,7 +109,7 @@ def test_without_memory_that_is_wiped_the_hook_and_the_pid_tell(dsn: str) -> Non
         mmap.mmap = NotHere
         import os
         from psycopg_pool import ConnectionPool
-        from poolwitness.observe import forks
+        from poolwitness.ledger import fork as forks
         assert forks._wiped is None
 
         pool = ConnectionPool(os.environ["DSN"], open=True, min_size=1, num_workers=1)

@@ -223,7 +223,9 @@ def test_the_host_s_call_is_made_once() -> None:
 INTERRUPTED = """
     import signal, sys, threading
     from psycopg_pool import ConnectionPool
-    from poolwitness import announcing, hearing, ledger
+    from poolwitness.runtime import lifecycle_events as announcing
+    from poolwitness import hearing
+    from poolwitness.ledger import ledger
     {where}
     interrupted = 0
     for turn in range(3):
@@ -311,7 +313,7 @@ def test_off_the_site_folder_imports_nothing() -> None:
 def test_on_without_a_pool_imports_the_finder_alone(variables: dict[str, str]) -> None:
     more = modules(**ON, **variables) - modules(**variables)
     # atexit is a part of the interpreter itself.
-    assert more - {"atexit"} == {"poolwitness", "poolwitness.boot", "poolwitness.imports"}
+    assert more - {"atexit"} == {"poolwitness", "poolwitness.boot", "poolwitness.boot.import_hook"}
 
 
 @pytest.mark.matrix

@@ -11,10 +11,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from poolwitness.config import PROFILES as NAMES
-from poolwitness.report.lines import JsonRenderer
-from poolwitness.report.outputs import json_renderer
+from poolwitness.contract.events import EVENTS, Event
+from poolwitness.report.json_lines import JsonRenderer
+from poolwitness.report.open_sinks import json_renderer
 from poolwitness.report.profiles import restored
-from poolwitness.schema.events import EVENTS, Event
 from tests.hostile import values
 from tests.programs import LINE_BYTES
 from tests.schema import samples

@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from poolwitness.report.kinds import KINDS
-from poolwitness.report.outputs import json_renderer
-from poolwitness.schema import lnav
-from poolwitness.schema.fields import ENVELOPE
+from poolwitness.contract import lnav
+from poolwitness.contract.fields import ENVELOPE
+from poolwitness.report.field_types import KINDS
+from poolwitness.report.open_sinks import json_renderer
 from tests import dockerd
 from tests.commands import cli
 from tests.journald import Journal

@@ -215,7 +215,7 @@ def test_threads_that_make_their_first_pools_at_once_are_all_heard() -> None:
 
         class Slow:
             def find_spec(self, name, path=None, target=None):
-                if name == "poolwitness.announcing":
+                if name == "poolwitness.runtime.lifecycle_events":
                     time.sleep(0.3)
 
         sys.meta_path.insert(0, Slow())
@@ -271,7 +271,7 @@ BREAKS = """
     class Breaks:
         left = int(sys.argv[2])
         def find_spec(self, name, path=None, target=None):
-            if name == "poolwitness.verdict" and self.left:
+            if name == "poolwitness.runtime.verdict" and self.left:
                 self.left -= 1
                 raise {"KeyboardInterrupt": KeyboardInterrupt, "RecursionError": RecursionError, "OSError": OSError}[sys.argv[1]]
 

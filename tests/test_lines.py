@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from poolwitness.report.console import ConsoleRenderer
-from poolwitness.report.lines import LONGEST_LINE, render_json
+from poolwitness.report.json_lines import LONGEST_LINE, render_json
 from poolwitness.report.redact import clean
 from tests.hostile import values
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from poolwitness.report import descriptors
-from poolwitness.report.lines import render_json
+from poolwitness.report.json_lines import render_json
 from poolwitness.report.sinks import FdSink
 from tests.journald import Journal
 from tests.many_writers.herd import OWN

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from opentelemetry.semconv._incubating.metrics import db_metrics
 
-from poolwitness.report import otel_metrics
+from poolwitness.otel import metrics as otel_metrics
 from tests.programs import PATIENCE_S, environment, run, same
 from tests.schema.validation import validate
 

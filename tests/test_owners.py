@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from poolwitness.observe.owners import BUDGET_S, LONGEST, owners_of
+from poolwitness.snapshot.owners import BUDGET_S, LONGEST, owners_of
 
 pytestmark = pytest.mark.once
 

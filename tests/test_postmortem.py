@@ -17,13 +17,15 @@ from typing import Any
 
 import pytest
 
-from poolwitness.blackbox import files, layout, reader
+from poolwitness.blackbox import directory as files
+from poolwitness.blackbox import format as layout
+from poolwitness.blackbox import reader
 from poolwitness.blackbox.archive import Archive
-from poolwitness.blackbox.damage import Alive, Refused, Unfinished
+from poolwitness.blackbox.errors import Alive, Refused, Unfinished
 from poolwitness.cli.postmortem_events import events
 from poolwitness.cli.postmortem_text import text_of
 from poolwitness.config import Config
-from poolwitness.diagnose.examine import examine
+from poolwitness.diagnose.registry import examine
 from tests.commands import Completed, cli, environ
 from tests.programs import environment, run, strict
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from poolwitness.config import PROFILES as NAMES
-from poolwitness.report.lines import render_json
-from poolwitness.report.outputs import json_renderer
+from poolwitness.contract.events import EVENTS, every_field
+from poolwitness.report.json_lines import render_json
+from poolwitness.report.open_sinks import json_renderer
 from poolwitness.report.profiles import PROFILES, SOURCE_LOCATION, restored
-from poolwitness.schema.events import EVENTS, every_field
 from tests.programs import environment, run
 from tests.schema import samples
 from tests.schema.validation import validate
@@ -150,7 +150,7 @@ MODULES = """
     from psycopg_pool import ConnectionPool
     with ConnectionPool(os.environ["DSN"], min_size=1, num_workers=1, open=False) as pool:
         pass
-    print(sorted(name for name in sys.modules if name.startswith(("poolwitness.schema", "poolwitness.report.profiles"))))
+    print(sorted(name for name in sys.modules if name.startswith(("poolwitness.contract", "poolwitness.report.profiles"))))
 """
 
 

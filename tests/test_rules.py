@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from poolwitness.config import Config
-from poolwitness.diagnose.examine import RULE_FUNCTIONS, examine, is_ignored
-from poolwitness.diagnose.findings import RULES, Finding, fingerprint
 from poolwitness.diagnose.lifecycle import CROWD, exit_delayed, expected_exit_delay_s
 from poolwitness.diagnose.pages import page
-from poolwitness.records import (
+from poolwitness.diagnose.registry import RULE_FUNCTIONS, examine, is_ignored
+from poolwitness.model.findings import RULES, Finding, fingerprint
+from poolwitness.model.records import (
     ConnectError,
     ConnectRecord,
     Crossing,

@@ -8,13 +8,13 @@ from typing import Any
 import jsonschema
 import pytest
 
-from poolwitness.diagnose.findings import RULES
-from poolwitness.report.kinds import FAMILIES, KINDS
-from poolwitness.report.lines import JsonRenderer
+from poolwitness.contract import json_schema as document
+from poolwitness.contract.events import EVENTS, Event, every_field
+from poolwitness.contract.fields import UTC
+from poolwitness.model.findings import RULES
+from poolwitness.report.field_types import FAMILIES, KINDS
+from poolwitness.report.json_lines import JsonRenderer
 from poolwitness.report.pipeline import Pipeline
-from poolwitness.schema import document
-from poolwitness.schema.events import EVENTS, Event, every_field
-from poolwitness.schema.fields import UTC
 from tests.commands import cli
 from tests.programs import strict
 from tests.schema import generate, samples

@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from poolwitness.observe import callers
-from poolwitness.observe.callers import capture_for, walk
-from poolwitness.stacks import RawStack
+from poolwitness.ledger.stacks import RawStack
+from poolwitness.observe import call_site as callers
+from poolwitness.observe.call_site import capture_for, walk
 from tests.programs import environment, run
 
 COMPILED = "poolwitness.observe._stackwalk"
@@ -401,7 +401,7 @@ ELSEWHERE = """
 
     code = '''if True:
         import sys
-        from poolwitness.observe import callers
+        from poolwitness.observe import call_site as callers
 
         def agree():
             frame = sys._getframe(1)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from poolwitness.report.lines import render_json
+from poolwitness.guards import Part
+from poolwitness.report.json_lines import render_json
 from poolwitness.report.pipeline import Pipeline
 from poolwitness.report.sinks import FdSink
-from poolwitness.safety import Part
-from poolwitness.teller import Teller
+from poolwitness.runtime.reporter import Teller
 
 
 def test_the_last_line_says_that_there_will_be_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from poolwitness.observe import threads
+from poolwitness.snapshot import threads
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from poolwitness.config import PROFILES
-from poolwitness.report.late_exit import LateExit
-from poolwitness.report.limits import ALL_PER_MINUTE, MOST_KEYS, PER_MINUTE, RateLimit
-from poolwitness.report.outputs import json_renderer
+from poolwitness.report.finalizer_events import LateExit
+from poolwitness.report.open_sinks import json_renderer
 from poolwitness.report.pipeline import Pipeline
+from poolwitness.report.rate_limit import ALL_PER_MINUTE, MOST_KEYS, PER_MINUTE, RateLimit
 from poolwitness.report.sinks import file_sink
-from poolwitness.teller import MOST_HELD_BACK_TOLD
+from poolwitness.runtime.reporter import MOST_HELD_BACK_TOLD
 from tests.programs import environment, run, strict
 from tests.snapshots import pool
 

@@ -5,8 +5,8 @@ Importing this package loads nothing but itself; each public name fetches what i
 
 TYPE_CHECKING = False  # typing would be an import more in every interpreter that is on
 if TYPE_CHECKING:
-    from poolwitness.diagnose.findings import Finding
-    from poolwitness.records import Snapshot
+    from poolwitness.model.findings import Finding
+    from poolwitness.model.records import Snapshot
 
 __version__ = "0.1.0"
 SCHEMA_VERSION = "1.0"  # of the events

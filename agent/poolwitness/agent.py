@@ -14,9 +14,9 @@ from poolwitness.later import Later
 from poolwitness.watching import Watching
 
 if TYPE_CHECKING:
-    from poolwitness.asking import Asking
-    from poolwitness.diagnose.findings import Finding
-    from poolwitness.records import Snapshot
+    from poolwitness.model.findings import Finding
+    from poolwitness.model.records import Snapshot
+    from poolwitness.runtime.dump_server import Asking
     from poolwitness.telling import Telling
 
 _agent: Agent | None = None

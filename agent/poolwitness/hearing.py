@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from poolwitness.entries import PoolEntry, Slot, Stint
+from poolwitness.guards import Part
 from poolwitness.later import Later
-from poolwitness.ledger import Ledger
-from poolwitness.observe import forks
-from poolwitness.safety import Part
-from poolwitness.stacks import RawStack
+from poolwitness.ledger import fork as forks
+from poolwitness.ledger.ledger import Ledger
+from poolwitness.ledger.pools import PoolEntry, Slot, Stint
+from poolwitness.ledger.stacks import RawStack
 
 if TYPE_CHECKING:
-    from poolwitness.announcing import Announcer
-    from poolwitness.looking import Looking
+    from poolwitness.runtime.lifecycle_events import Announcer
+    from poolwitness.runtime.sweep import Looking
     from poolwitness.stages import Stages
     from poolwitness.telling import Telling
 

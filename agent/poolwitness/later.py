@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 
 from poolwitness import digest
 from poolwitness.boot import _complain
-from poolwitness.observe import threads
+from poolwitness.snapshot import threads
 
 try:
     import fcntl

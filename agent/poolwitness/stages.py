@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from poolwitness.inspector import Inspector
-from poolwitness.observe.recorder import record_pool
+from poolwitness.guards import Part
 from poolwitness.report import events
 from poolwitness.report.pipeline import Pipeline
-from poolwitness.safety import Part
-from poolwitness.teller import Teller
+from poolwitness.runtime.checks import Inspector
+from poolwitness.runtime.reporter import Teller
+from poolwitness.snapshot.take import record_pool
 
 if TYPE_CHECKING:
-    from poolwitness.blackbox.box import BlackBox
-    from poolwitness.report.otel_logs import OtelSink
-    from poolwitness.telemetry import Telemetry
+    from poolwitness.blackbox.recorder import BlackBox
+    from poolwitness.otel.logs import OtelSink
+    from poolwitness.otel.session import Telemetry
     from poolwitness.watching import Watching
 
 
@@ -53,7 +53,7 @@ class Stages:
             return None
         part = self.parts["blackbox"]
         with part:
-            from poolwitness.blackbox.box import BlackBox
+            from poolwitness.blackbox.recorder import BlackBox
 
             return BlackBox(self.config, self.ledger, record_pool, self.inspector.versions, self.tell_problem, part)
         return None
@@ -61,7 +61,7 @@ class Stages:
     def _new_telemetry(self) -> Telemetry | None:
         for sink in self.pipeline.sinks:
             if sink.name == "otel":
-                from poolwitness.telemetry import Telemetry
+                from poolwitness.otel.session import Telemetry
 
                 return Telemetry(self.ledger, cast("OtelSink", sink), self.parts["telemetry"])
         return None

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from poolwitness.announcing import Announcer
-from poolwitness.asking import Asking
-from poolwitness.diagnose.examine import examine
-from poolwitness.diagnose.findings import Finding
-from poolwitness.looking import Looking
-from poolwitness.observe import ending, exits, forks
-from poolwitness.records import Snapshot
+from poolwitness.diagnose.registry import examine
+from poolwitness.ledger import fork as forks
+from poolwitness.model.findings import Finding
+from poolwitness.model.records import Snapshot
 from poolwitness.report.secrets import describe_error
 from poolwitness.report.sinks import follow_in_child
+from poolwitness.runtime import exit_hooks as exits
+from poolwitness.runtime.dump_server import Asking
+from poolwitness.runtime.lifecycle_events import Announcer
+from poolwitness.runtime.sweep import Looking
+from poolwitness.runtime.verdict import Verdict
+from poolwitness.snapshot import shutdown as ending
 from poolwitness.stages import Stages
-from poolwitness.verdict import Verdict
 from poolwitness.watching import Watching
 
 

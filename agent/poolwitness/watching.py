@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from poolwitness import safety
+from poolwitness import guards as safety
 from poolwitness.config import Config
+from poolwitness.guards import Part
 from poolwitness.hearing import Hearing
-from poolwitness.ledger import Ledger
-from poolwitness.observe import forks
+from poolwitness.ledger import fork as forks
+from poolwitness.ledger.ledger import Ledger
 from poolwitness.observe.adapters import AdapterWatch
+from poolwitness.observe.checkout_faults import CheckoutIncidents
 from poolwitness.observe.checkouts import CheckoutWatch
-from poolwitness.observe.closed_uses import ClosedUses
+from poolwitness.observe.closed_use import ClosedUses
 from poolwitness.observe.connects import ConnectWatch
 from poolwitness.observe.crossings import Crossings
 from poolwitness.observe.finalizers import FinalizerWatch
-from poolwitness.observe.incidents import CheckoutIncidents
-from poolwitness.observe.patches import Patches
+from poolwitness.observe.patcher import Patches
 from poolwitness.observe.pools import PoolWatch
-from poolwitness.observe.stints import StintWatch
-from poolwitness.observe.waits import WaitWatch
+from poolwitness.observe.queue_wait import WaitWatch
+from poolwitness.observe.worker_tasks import StintWatch
 from poolwitness.observe.workers import WorkerWatch
-from poolwitness.report.outputs import open_sinks
+from poolwitness.report.open_sinks import open_sinks
 from poolwitness.report.sinks import FdSink
-from poolwitness.safety import Part
 
 if TYPE_CHECKING:
-    from poolwitness.blackbox.box import BlackBox
-    from poolwitness.observe.timings import Timings
+    from poolwitness.blackbox.recorder import BlackBox
+    from poolwitness.otel.timings import Timings
 
 PARTS = (
     "pools",

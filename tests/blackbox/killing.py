@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import tests
-from poolwitness.blackbox import files, reader
-from poolwitness.blackbox.remains import Remains
+from poolwitness.blackbox import directory as files
+from poolwitness.blackbox import reader
+from poolwitness.blackbox.contents import Remains
 from poolwitness.cli.postmortem_events import events
 from tests.blackbox.journal import ASKING, CLOSING, GIVING_BACK, HAS, MADE, MAKING, Journal, Page
 from tests.programs import environment

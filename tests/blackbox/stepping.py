@@ -17,9 +17,11 @@ from typing import Any
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from poolwitness import agent
-from poolwitness.blackbox import box, layout, reader
+from poolwitness.blackbox import format as layout
+from poolwitness.blackbox import reader
+from poolwitness.blackbox import recorder as box
 from poolwitness.blackbox.archive import Archive
-from poolwitness.blackbox.damage import Refused
+from poolwitness.blackbox.errors import Refused
 
 FOLDER = os.path.dirname(box.__file__) + os.sep
 # Those that write; of the others each call is looked at.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from poolwitness.blackbox import layout
+from poolwitness.blackbox import format as layout
 from tests.blackbox.killing import ROOT
 from tests.programs import environment
 

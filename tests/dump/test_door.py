@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from poolwitness.observe.door import HIGH_FD, Door
-from poolwitness.observe.door_address import path_of
+from poolwitness.dump.address import path_of
+from poolwitness.dump.socket import HIGH_FD, Door
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no such sockets on Windows")
 

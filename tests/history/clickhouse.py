@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from poolwitness.history import questions
+from poolwitness.logreport import queries as questions
 
 
 class ClickHouse:

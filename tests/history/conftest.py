@@ -10,7 +10,7 @@ from poolwitness.diagnose import pages
 from tests.history.lines import Process, day
 
 if TYPE_CHECKING:
-    from poolwitness.history.answers import Report
+    from poolwitness.logreport.answers import Report
 
 EVIL = "</pre><script>alert(1)</script>\"'><img src=x onerror=y> a|b\\|c `c` @team ::error::x %0A\n::set-env:: [x](javascript:y) {0}"
 

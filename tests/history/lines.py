@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from poolwitness.report.lines import render_json
+from poolwitness.report.json_lines import render_json
 from poolwitness.report.pipeline import timestamp
 
 NOW = calendar.timegm((2026, 6, 30, 12, 0, 0))

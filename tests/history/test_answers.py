@@ -9,11 +9,11 @@ import pytest
 
 pytest.importorskip("duckdb")
 
-from poolwitness.history.answers import Fault, Report, answer
-from poolwitness.history.reading import read
-from poolwitness.history.sentences import cleanness, verdict
-from poolwitness.history.sources import sources
-from poolwitness.history.store import Store
+from poolwitness.logreport.answers import Fault, Report, answer
+from poolwitness.logreport.reading import read
+from poolwitness.logreport.sentences import cleanness, verdict
+from poolwitness.logreport.sources import sources
+from poolwitness.logreport.store import Store
 from tests.history.lines import NOW, Process, day
 
 

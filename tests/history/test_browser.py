@@ -17,7 +17,7 @@ import pytest
 pytest.importorskip("duckdb")
 pytest.importorskip("playwright")
 
-from poolwitness.history.renderings import page
+from poolwitness.logreport.renderings import page
 from tests.history.lines import Process, day
 from tests.history.test_answers import report_of
 

@@ -12,12 +12,12 @@ import pytest
 pytest.importorskip("duckdb")
 pytest.importorskip("chdb")
 
-from poolwitness.history import questions
-from poolwitness.history.answers import compare
-from poolwitness.history.columns import COLUMNS
-from poolwitness.history.reading import read
-from poolwitness.history.sources import sources
-from poolwitness.history.store import Store
+from poolwitness.logreport import queries as questions
+from poolwitness.logreport.answers import compare
+from poolwitness.logreport.columns import COLUMNS
+from poolwitness.logreport.reading import read
+from poolwitness.logreport.sources import sources
+from poolwitness.logreport.store import Store
 from tests.history.clickhouse import ClickHouse
 from tests.history.lines import Process, day
 from tests.history.test_answers import history

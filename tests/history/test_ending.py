@@ -18,7 +18,7 @@ import pytest
 pytest.importorskip("duckdb")
 pytest.importorskip("rich")
 
-from poolwitness.history.workspace import PREFIX, YOUNG_S
+from poolwitness.logreport.workspace import PREFIX, YOUNG_S
 from tests.commands import cli, environ
 from tests.history.lines import Process
 from tests.history.test_answers import history

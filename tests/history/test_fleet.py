@@ -10,10 +10,10 @@ import pytest
 pytest.importorskip("duckdb")
 
 from benchmarks import fleet
-from poolwitness.history.answers import answer
-from poolwitness.history.reading import read
-from poolwitness.history.sources import sources
-from poolwitness.history.store import Store
+from poolwitness.logreport.answers import answer
+from poolwitness.logreport.reading import read
+from poolwitness.logreport.sources import sources
+from poolwitness.logreport.store import Store
 from tests.schema.validation import validate
 
 

@@ -19,10 +19,10 @@ pytest.importorskip("duckdb")
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from poolwitness.history.reading import Reader, read
-from poolwitness.history.sources import BadSource, Source, sources
-from poolwitness.history.store import Store
-from poolwitness.history.tally import Tally
+from poolwitness.logreport.reading import Reader, read
+from poolwitness.logreport.sources import BadSource, Source, sources
+from poolwitness.logreport.store import Store
+from poolwitness.logreport.tally import Tally
 from poolwitness.report.profiles import PROFILES
 from tests.history.lines import Process
 
@@ -230,8 +230,8 @@ def test_files_that_cannot_be_read_are_named(store: Store, tmp_path: Path) -> No
 
 
 def test_a_large_file_is_read_in_pieces(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("poolwitness.history.reading.BATCH", 100_000)
-    monkeypatch.setattr("poolwitness.history.streams.PIECE", 30_000)
+    monkeypatch.setattr("poolwitness.logreport.reading.BATCH", 100_000)
+    monkeypatch.setattr("poolwitness.logreport.streams.PIECE", 30_000)
     process = Process("aaaa")
     read_bytes_so_far: list[int] = []
     content = b"".join(process.found("PW101", "f" * 16) + b"something else\n" for _ in range(1000))

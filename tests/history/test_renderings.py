@@ -16,9 +16,9 @@ import pytest
 pytest.importorskip("duckdb")
 pytest.importorskip("rich")
 
-from poolwitness.history.answers import Report
-from poolwitness.history.paths import in_repository
-from poolwitness.history.renderings import document, markdown, page, reviews
+from poolwitness.logreport.answers import Report
+from poolwitness.logreport.paths import in_repository
+from poolwitness.logreport.renderings import document, markdown, page, reviews
 from tests.commands import cli
 from tests.history.test_answers import history
 

@@ -15,8 +15,8 @@ pytest.importorskip("duckdb")
 pytest.importorskip("rich")
 
 from poolwitness.diagnose import pages
-from poolwitness.history.answers import Report
-from poolwitness.history.renderings import sarif
+from poolwitness.logreport.answers import Report
+from poolwitness.logreport.renderings import sarif
 
 # OASIS's schema and Microsoft's validator are not ours to keep here: docs/testing.md says where they are had.
 SCHEMA = os.environ.get("SARIF_SCHEMA")

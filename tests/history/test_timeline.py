@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 pytest.importorskip("duckdb")
 
-from poolwitness.history import questions
-from poolwitness.history.store import Store
+from poolwitness.logreport import queries as questions
+from poolwitness.logreport.store import Store
 
 START = 1_780_000_000_000_000
 # Microseconds: close together, so that many fall into one part of a step, and far from each other.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from poolwitness import agent
-from poolwitness.ledger import Ledger, PoolEntry
+from poolwitness.ledger.ledger import Ledger, PoolEntry
 
 
 @dataclass

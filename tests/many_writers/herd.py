@@ -21,17 +21,17 @@ from typing import Any
 from zlib import crc32
 
 from poolwitness.config import Config
-from poolwitness.diagnose.findings import Finding
 from poolwitness.diagnose.lifecycle import exit_delayed
-from poolwitness.records import PoolRecord, Stack
+from poolwitness.guards import Part
+from poolwitness.model.findings import Finding
+from poolwitness.model.records import PoolRecord, Stack
 from poolwitness.report import events
-from poolwitness.report.figures import Figures
-from poolwitness.report.outputs import open_sinks
+from poolwitness.report.open_sinks import open_sinks
 from poolwitness.report.pipeline import Pipeline
+from poolwitness.report.pool_totals import Figures
 from poolwitness.report.sinks import FdSink
-from poolwitness.safety import Part
-from poolwitness.teller import Teller
-from poolwitness.verdict import PATIENCE_S
+from poolwitness.runtime.reporter import Teller
+from poolwitness.runtime.verdict import PATIENCE_S
 from tests import snapshots
 from tests.schema import samples
 

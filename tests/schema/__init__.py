@@ -1,1 +1,1 @@
-"""Hold every line that a test makes the agent write to the contract in ``poolwitness.schema``."""
+"""Hold every line that a test makes the agent write to the contract in ``poolwitness.contract``."""

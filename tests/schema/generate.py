@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from poolwitness.schema import document, pages
+from poolwitness.contract import events_page as pages
+from poolwitness.contract import json_schema as document
 
 ROOT = Path(__file__).resolve().parents[2]
 

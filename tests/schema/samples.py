@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from poolwitness.schema.events import EVENTS, Event
+from poolwitness.contract.events import EVENTS, Event
 
 
 def full(event: Event) -> dict[str, Any]:

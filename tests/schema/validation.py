@@ -8,7 +8,7 @@ from typing import Any
 
 import jsonschema
 
-from poolwitness.schema import document
+from poolwitness.contract import json_schema as document
 
 Event = dict[str, Any]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from struct import Struct
 
-from poolwitness.blackbox import layout
-from poolwitness.blackbox.damage import Refused, Unfinished
+from poolwitness.blackbox import format as layout
+from poolwitness.blackbox.errors import Refused, Unfinished
 from poolwitness.blackbox.identity import Identity
-from poolwitness.records import Frame, Stack
-from poolwitness.stacks import BETWEEN
+from poolwitness.ledger.stacks import BETWEEN
+from poolwitness.model.records import Frame, Stack
 
 NOTHING = Stack((), None)
 # What no clock says: 2100 and thirty years without a reboot.

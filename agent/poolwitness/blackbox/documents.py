@@ -12,8 +12,8 @@ from functools import lru_cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from poolwitness.blackbox.damage import Refused
-from poolwitness.records import Stack
+from poolwitness.blackbox.errors import Refused
+from poolwitness.model.records import Stack
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from poolwitness.observe import threads
+from poolwitness.snapshot import threads
 
 
 @dataclass(frozen=True, slots=True)

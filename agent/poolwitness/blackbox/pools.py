@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from poolwitness.blackbox import documents, layout
-from poolwitness.blackbox.remains import PoolDocument
+from poolwitness.blackbox import documents
+from poolwitness.blackbox import format as layout
+from poolwitness.blackbox.contents import PoolDocument
 from poolwitness.blackbox.writer import Writer
-from poolwitness.ledger import PoolEntry
-from poolwitness.records import PoolRecord, Snapshot, WorkerRecord
+from poolwitness.ledger.ledger import PoolEntry
+from poolwitness.model.records import PoolRecord, Snapshot, WorkerRecord
 
 MOST_POOLS = 1000
 

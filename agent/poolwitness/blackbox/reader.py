@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 
-from poolwitness.blackbox import documents, layout
+from poolwitness.blackbox import documents
+from poolwitness.blackbox import format as layout
 from poolwitness.blackbox.archive import LATEST_MONO, Archive
-from poolwitness.blackbox.damage import Refused
-from poolwitness.blackbox.remains import MOMENT, PoolDocument, ProcessDocument, Remains, WaitingRequest
-from poolwitness.records import CheckoutRecord, PoolRecord, Snapshot
+from poolwitness.blackbox.contents import MOMENT, PoolDocument, ProcessDocument, Remains, WaitingRequest
+from poolwitness.blackbox.errors import Refused
+from poolwitness.model.records import CheckoutRecord, PoolRecord, Snapshot
 
 # A request that was refused longer ago than this is an episode that was over.
 QUIET_S = 60.0

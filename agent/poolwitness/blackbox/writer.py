@@ -9,9 +9,9 @@ from __future__ import annotations
 import itertools
 from collections import Counter, deque
 
-from poolwitness.blackbox import layout
-from poolwitness.blackbox.mapping import Mapping
-from poolwitness.records import Frame, Stack
+from poolwitness.blackbox import format as layout
+from poolwitness.blackbox.file import Mapping
+from poolwitness.model.records import Frame, Stack
 
 
 class Supply:

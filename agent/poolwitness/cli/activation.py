@@ -65,7 +65,7 @@ def _pth() -> Way:
     reason = f"not in {' or '.join(directories)}"
     if not site.ENABLE_USER_SITE and Path(site.getusersitepackages(), PTH).is_file():
         return Way(PTH, False, f"only in {site.getusersitepackages()}, which this interpreter does not read")
-    package = Path(boot.__file__).parent.parent
+    package = Path(boot.__file__).parent.parent.parent
     return Way(PTH, False, f"{reason}; poolwitness was imported from {package}, where .pth files are not read")
 
 

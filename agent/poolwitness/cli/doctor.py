@@ -14,7 +14,7 @@ from typing import Any
 from poolwitness import __version__
 from poolwitness.cli import activation, installed, interpreter
 from poolwitness.config import Config
-from poolwitness.diagnose.versions import known_defects
+from poolwitness.diagnose.known_defects import known_defects
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -60,7 +60,7 @@ def ask(pid: int, timeout_s: float, wake: str = "") -> dict[str, Any]:
         wake: a signal for a process without an agent whose main thread is blocked; empty for none.
 
     Returns:
-        The document, as `poolwitness.report.living.document` describes it.
+        The document, as `poolwitness.report.state_document.document` describes it.
 
     Raises:
         Unanswered: with one sentence on why, and what to do.

@@ -7,7 +7,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
-from poolwitness.diagnose.installed import COMPONENTS, parsed
+from poolwitness.snapshot.versions import COMPONENTS, parsed
 
 PACKAGES = ("psycopg", "psycopg_pool", "psutil", "structlog")
 

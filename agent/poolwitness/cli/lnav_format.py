@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from poolwitness.schema.lnav import lnav_format
+from poolwitness.contract.lnav import lnav_format
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,18 +7,19 @@ import os
 import sys
 from typing import Any
 
-from poolwitness.blackbox import files, reader
-from poolwitness.blackbox.damage import Alive, Missing, Refused, Unfinished
-from poolwitness.blackbox.remains import Remains
+from poolwitness.blackbox import directory as files
+from poolwitness.blackbox import reader
+from poolwitness.blackbox.contents import Remains
+from poolwitness.blackbox.errors import Alive, Missing, Refused, Unfinished
 from poolwitness.cli import UsageError, postmortem_events, postmortem_text, say
 from poolwitness.config import Config
-from poolwitness.diagnose.examine import examine
-from poolwitness.diagnose.findings import Finding, plural
+from poolwitness.diagnose.registry import examine
+from poolwitness.guards import Part
+from poolwitness.model.findings import Finding, plural
 from poolwitness.report.console import ConsoleRenderer
-from poolwitness.report.lines import render_json
+from poolwitness.report.json_lines import render_json
 from poolwitness.report.pipeline import Pipeline
-from poolwitness.safety import Part
-from poolwitness.teller import Teller
+from poolwitness.runtime.reporter import Teller
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

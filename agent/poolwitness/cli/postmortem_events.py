@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from poolwitness.blackbox.remains import Remains, WaitingRequest
+from poolwitness.blackbox.contents import Remains, WaitingRequest
 from poolwitness.diagnose.capacity import out_of
-from poolwitness.diagnose.connections import holder_of
-from poolwitness.diagnose.findings import named, place, place_called, plural
-from poolwitness.records import CheckoutRecord, PoolRecord
+from poolwitness.diagnose.checkouts import holder_of
+from poolwitness.model.findings import named, place, place_called, plural
+from poolwitness.model.records import CheckoutRecord, PoolRecord
 from poolwitness.report.events import Event, code_fields, pool_fields
 from poolwitness.report.pipeline import timestamp
 

@@ -7,11 +7,11 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 
-from poolwitness.blackbox.remains import Remains
+from poolwitness.blackbox.contents import Remains
 from poolwitness.cli.postmortem_events import headline, state_of, worth_telling
 from poolwitness.diagnose.capacity import out_of
-from poolwitness.diagnose.connections import holder_of
-from poolwitness.diagnose.findings import Finding, named, place, place_called, plural
+from poolwitness.diagnose.checkouts import holder_of
+from poolwitness.model.findings import Finding, named, place, place_called, plural
 from poolwitness.report.redact import clean_text
 
 LARGEST_SOURCE = 4 * 1024 * 1024

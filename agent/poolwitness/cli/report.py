@@ -15,9 +15,9 @@ from poolwitness.cli import UsageError, say
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from poolwitness.history.answers import Report
-    from poolwitness.history.reading import Advance
-    from poolwitness.history.sources import Source
+    from poolwitness.logreport.answers import Report
+    from poolwitness.logreport.reading import Advance
+    from poolwitness.logreport.sources import Source
 
 FORMATS = ("auto", "console", "json", "sarif", "github", "gitlab", "markdown")
 
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(
             f"`poolwitness report` needs {missing.name}, which is not installed: pip install 'poolwitness[report]'."
         ) from missing
-    from poolwitness.history.sources import BadSource, sources
+    from poolwitness.logreport.sources import BadSource, sources
 
     try:
         found = sources(args.files)
@@ -120,9 +120,9 @@ def read(found: Sequence[Source], database: str | None, ending: Ending) -> Repor
     """
     import duckdb
 
-    from poolwitness.history.answers import answer
-    from poolwitness.history.reading import read as read_all
-    from poolwitness.history.store import Store
+    from poolwitness.logreport.answers import answer
+    from poolwitness.logreport.reading import read as read_all
+    from poolwitness.logreport.store import Store
 
     if database is not None and os.path.lexists(database):
         raise UsageError(f"{database!r} is there already: name a new file for the table of events.")
@@ -148,11 +148,11 @@ def show(report: Report, form: str) -> None:
     if form == "auto":
         form = "console" if sys.stdout.isatty() else "json"
     if form == "console":
-        from poolwitness.history.renderings import terminal
+        from poolwitness.logreport.renderings import terminal
 
         terminal.render(report, sys.stdout)
         return
-    from poolwitness.history.renderings import document, markdown, reviews, sarif
+    from poolwitness.logreport.renderings import document, markdown, reviews, sarif
 
     renderings = {
         "json": document.render,
@@ -170,7 +170,7 @@ def write_page(report: Report, path: str) -> None:
     Raises:
         UsageError: it cannot be written there.
     """
-    from poolwitness.history.renderings import page
+    from poolwitness.logreport.renderings import page
 
     text = page.render(report)
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from poolwitness.schema import document
+from poolwitness.contract import json_schema as document
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

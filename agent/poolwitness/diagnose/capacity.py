@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from poolwitness.diagnose.connections import holder_of
-from poolwitness.diagnose.findings import RULES, Finding, Value, named, place, place_called, plural
+from poolwitness.diagnose.checkouts import holder_of
 from poolwitness.diagnose.lifecycle import own
-from poolwitness.records import CheckoutRecord, ConnectError, PoolRecord, Snapshot
+from poolwitness.model.findings import RULES, Finding, Value, named, place, place_called, plural
+from poolwitness.model.records import CheckoutRecord, ConnectError, PoolRecord, Snapshot
 
 SLOW_S = 1.0
 

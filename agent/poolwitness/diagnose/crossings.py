@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from poolwitness.diagnose.findings import RULES, Finding, Value, named, place
 from poolwitness.diagnose.lifecycle import own
-from poolwitness.records import Crossing, PoolRecord, Snapshot, Stack
+from poolwitness.model.findings import RULES, Finding, Value, named, place
+from poolwitness.model.records import Crossing, PoolRecord, Snapshot, Stack
 
 # By what forks the program's processes.
 _AFTER_FORK = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from poolwitness.diagnose.findings import RULES, Finding, named, place, plural
-from poolwitness.records import Frame, PoolRecord, ProcessRecord, Snapshot
+from poolwitness.model.findings import RULES, Finding, named, place, plural
+from poolwitness.model.records import Frame, PoolRecord, ProcessRecord, Snapshot
 
 # One pool a database is the rule, a handful is a choice; ten of one line are one per something.
 CROWD = 10

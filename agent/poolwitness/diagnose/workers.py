@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from poolwitness.diagnose.findings import RULES, Finding, Value, named, place, plural, spelled_stack
 from poolwitness.diagnose.lifecycle import own
-from poolwitness.records import Frame, PoolRecord, Snapshot, WorkerRecord
+from poolwitness.model.findings import RULES, Finding, Value, named, place, plural, spelled_stack
+from poolwitness.model.records import Frame, PoolRecord, Snapshot, WorkerRecord
 
 
 def worker_died(snapshot: Snapshot) -> Iterator[Finding]:

@@ -6,11 +6,11 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from poolwitness.ledger import Ledger, PoolEntry, Slot
-from poolwitness.observe.callers import nearest
-from poolwitness.observe.patches import AnyFunction, Patches
-from poolwitness.safety import Part
-from poolwitness.stacks import RawStack
+from poolwitness.guards import Part
+from poolwitness.ledger.ledger import Ledger, PoolEntry, Slot
+from poolwitness.ledger.stacks import RawStack
+from poolwitness.observe.call_site import nearest
+from poolwitness.observe.patcher import AnyFunction, Patches
 
 # The same adapter at the same line on this many checkouts is a habit.
 REPEATED = 5

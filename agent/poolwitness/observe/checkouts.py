@@ -13,18 +13,19 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, Protocol
 
-from poolwitness.entries import PoolEntry, Slot
-from poolwitness.holders import TaskHolder, ThreadHolder
-from poolwitness.ledger import Ledger
-from poolwitness.observe import callers, forks
-from poolwitness.observe.callers import APPLICATION, nearest
-from poolwitness.observe.closed_uses import found_closed
+from poolwitness.guards import Part, fail
+from poolwitness.ledger import fork as forks
+from poolwitness.ledger.connections import TaskHolder, ThreadHolder
+from poolwitness.ledger.ledger import Ledger
+from poolwitness.ledger.pools import PoolEntry, Slot
+from poolwitness.ledger.stacks import RawStack
+from poolwitness.observe import call_site as callers
+from poolwitness.observe.call_site import APPLICATION, nearest
+from poolwitness.observe.closed_use import found_closed
 from poolwitness.observe.crossings import RETURNED, USED, Crossings
-from poolwitness.observe.filling import FillingWatch
-from poolwitness.observe.patches import AnyFunction, Patches
-from poolwitness.observe.timings import Timings
-from poolwitness.safety import Part, fail
-from poolwitness.stacks import RawStack
+from poolwitness.observe.patcher import AnyFunction, Patches
+from poolwitness.observe.pool_wait import FillingWatch
+from poolwitness.otel.timings import Timings
 
 
 class CheckoutListener(Protocol):

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from poolwitness.ledger import Ledger, PoolEntry
-from poolwitness.observe.forkers import forker, tester
-from poolwitness.observe.patches import AnyFunction, Patches
+from poolwitness.guards import Part
+from poolwitness.ledger.ledger import Ledger, PoolEntry
+from poolwitness.ledger.stacks import capture_from
+from poolwitness.observe.deployment import forker, tester
+from poolwitness.observe.patcher import AnyFunction, Patches
 from poolwitness.observe.runners import runner_name
-from poolwitness.safety import Part
-from poolwitness.stacks import capture_from
 
 USED, WAITED, CLOSED, RETURNED = "used", "waited for", "closed", "given a connection back"
 _FRAMES = 24

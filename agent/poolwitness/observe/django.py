@@ -8,7 +8,7 @@ import re
 import sys
 from types import FrameType
 
-from poolwitness.places import Frame
+from poolwitness.model.locations import Frame
 
 _MAKER = os.path.join("django", "db", "backends", "postgresql", "base.py")
 _NEAR = 12

@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from poolwitness.ledger import Ledger
-from poolwitness.observe.patches import AnyFunction, Patches
-from poolwitness.safety import Part
+from poolwitness.guards import Part
+from poolwitness.ledger.ledger import Ledger
+from poolwitness.observe.patcher import AnyFunction, Patches
 
 # A thread that cannot be joined costs 5 s. On a busy machine anything takes a tenth of a second.
 NOTICEABLE_S = 1.0

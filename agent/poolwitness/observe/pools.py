@@ -12,14 +12,15 @@ import time
 import weakref
 from typing import Any, Protocol
 
-from poolwitness.ledger import Ledger, PoolEntry
-from poolwitness.observe import django, forks
+from poolwitness.guards import Part
+from poolwitness.ledger import fork as forks
+from poolwitness.ledger.ledger import Ledger, PoolEntry
+from poolwitness.ledger.stacks import capture, constructors_of
+from poolwitness.observe import django
 from poolwitness.observe.crossings import CLOSED, Crossings
-from poolwitness.observe.patches import AnyFunction, Patches
+from poolwitness.observe.patcher import AnyFunction, Patches
+from poolwitness.observe.pool_info import target_of
 from poolwitness.observe.runners import runner_name
-from poolwitness.observe.targets import target_of
-from poolwitness.safety import Part
-from poolwitness.stacks import capture, constructors_of
 
 _MISSING = object()
 

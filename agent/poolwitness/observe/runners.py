@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from poolwitness.holders import running
+from poolwitness.ledger.connections import running
 
 
 def runner_name() -> str:

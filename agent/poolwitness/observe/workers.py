@@ -8,9 +8,9 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from poolwitness.ledger import Ledger, PoolEntry
-from poolwitness.observe.patches import AnyFunction, Patches
-from poolwitness.safety import Part
+from poolwitness.guards import Part
+from poolwitness.ledger.ledger import Ledger, PoolEntry
+from poolwitness.observe.patcher import AnyFunction, Patches
 
 
 class WorkerWatch:

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from poolwitness.diagnose.findings import Finding, named, place, place_called, plural, spelled_stack
-from poolwitness.records import CheckoutRecord, Frame, PoolRecord, Snapshot, Stack
-from poolwitness.report.figures import Figures, pool_figures
-from poolwitness.report.limits import RateLimit
-from poolwitness.report.note import holder_row
+from poolwitness.model.findings import Finding, named, place, place_called, plural, spelled_stack
+from poolwitness.model.records import CheckoutRecord, Frame, PoolRecord, Snapshot, Stack
+from poolwitness.report.pool_totals import Figures, pool_figures
+from poolwitness.report.rate_limit import RateLimit
+from poolwitness.report.timeout_note import holder_row
 
 Event = dict[str, Any]
 

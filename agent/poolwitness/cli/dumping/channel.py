@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 import time
 
-from poolwitness.observe.door import peer_of
-from poolwitness.observe.door_address import Address, address_of
+from poolwitness.dump.address import Address, address_of
+from poolwitness.dump.socket import peer_of
 
 MOST_BYTES = 64 * 1024 * 1024
 

@@ -6,9 +6,8 @@ import math
 from typing import Any
 
 from poolwitness.config import Config
-from poolwitness.diagnose.examine import examine
-from poolwitness.diagnose.installed import parsed
-from poolwitness.records import (
+from poolwitness.diagnose.registry import examine
+from poolwitness.model.records import (
     CheckoutRecord,
     Frame,
     PoolRecord,
@@ -18,8 +17,9 @@ from poolwitness.records import (
     Target,
     WorkerRecord,
 )
-from poolwitness.report.living import Document, document
 from poolwitness.report.redact import clean_text
+from poolwitness.report.state_document import Document, document
+from poolwitness.snapshot.versions import parsed
 
 NOWHERE = Stack((), None)
 UNKNOWN = (

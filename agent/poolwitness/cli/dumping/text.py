@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from poolwitness.diagnose.findings import plural, short_path
-from poolwitness.report.living import Document
+from poolwitness.model.findings import plural, short_path
 from poolwitness.report.redact import clean_text
+from poolwitness.report.state_document import Document
 
 MOST_CHECKOUTS = 50
 _ASKED = {

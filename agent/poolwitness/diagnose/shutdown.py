@@ -1,0 +1,87 @@
+"""A program that is ending and cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from poolwitness.diagnose.lifecycle import own
+from poolwitness.model.findings import RULES, Finding, Value, named, place, spelled_stack
+from poolwitness.model.records import Ending, PoolRecord, Snapshot
+
+# A supervisor's patience is 30 s as a rule, and what usually ends does so within psycopg's own 5.
+PATIENCE_S = 10.0
+
+
+def exit_hung(snapshot: Snapshot) -> Iterator[Finding]:
+    """PW004: one finding an end that does not come."""
+    ending = snapshot.ending
+    if ending is None or not any(own(snapshot)):
+        return
+    limit_s = min(PATIENCE_S, snapshot.held_limit_s)
+    # Threads that go on using a pool are a program that lives in them, unless an exception ended the main thread.
+    if (ending.seconds if ending.exception else ending.quiet_s) < limit_s:
+        return
+    pool = next((pool for pool in own(snapshot) if pool.id == ending.pool_id), None)
+    at = ending.where.origin if ending.where is not None else None
+    ours = at is not None and at.kind in ("application", "installed")
+    extra: dict[str, Value] = {
+        "poolwitness.ending_s": round(ending.seconds, 6),
+        "poolwitness.waits_for": ending.waits_for[:200],
+        "poolwitness.waits_for_count": ending.count,
+        "poolwitness.pools_open_at": [
+            each.made.origin.place for each in own(snapshot) if each.state == "open" and each.made.origin is not None
+        ][:8],
+    }
+    if ours and at is not None:
+        extra["poolwitness.waits_at"] = at.place
+    elif ending.where is not None:
+        extra["poolwitness.waits_stacktrace"] = spelled_stack(ending.where, 16)
+    if ending.exception:
+        extra["exception.type"] = ending.exception
+    stands = f", now at {place(at)}" if ours else ""
+    yield Finding(
+        rule=RULES["PW004"],
+        message=_sentence(ending, pool, stands),
+        fix=_advice(ending, pool),
+        key=("PW004", ending.since_mono),
+        pool=pool,
+        stack=ending.where if ours or pool is None else pool.made,
+        extra=extra,
+    )
+
+
+def _sentence(ending: Ending, pool: PoolRecord | None, stands: str) -> str:
+    others = f" and {ending.count - 1} more" if ending.count > 1 else ""
+    which = f"{named(pool)}, made at {place(pool.made.origin)}," if pool is not None else "the pools"
+    if ending.kind == "tasks":
+        were = "was" if ending.count <= 1 else "were"
+        if ending.waits_for_pool and pool is not None:
+            what = (
+                f"{ending.waits_for}{others} of {which} {were} cancelled in the middle of a task of its own{stands} and "
+                "went back to its queue"
+            )
+        else:
+            what = f"{ending.waits_for}{others} {were} cancelled and {'goes' if were == 'was' else 'go'} on{stands}"
+        return f"asyncio.run has been finishing for {ending.seconds:.1f} s and cannot: {what}"
+    because = f", of {ending.exception}," if ending.exception else ""
+    over = "asyncio.run is closing its loop" if ending.kind == "loop" else "the main thread is over"
+    kind = "a daemon" if ending.count == 1 else "daemons"
+    return (
+        f"the program has been ending for {ending.seconds:.1f} s{because} and cannot: {over} and waits for "
+        f"{ending.waits_for}{others}, not {kind}{stands}; no atexit callback has run, so {which} cannot be closed by one"
+    )
+
+
+def _advice(ending: Ending, pool: PoolRecord | None) -> str:
+    if ending.kind != "tasks":
+        return (
+            f"have {'that thread' if ending.count == 1 else 'those threads'} end before the main thread does (an Event to "
+            "look at, a last item in the queue), or be started with daemon=True; close pools by `with` around the program: "
+            "atexit comes too late for that"
+        )
+    if ending.waits_for_pool:
+        return (
+            "close the pool inside the coroutine that asyncio.run runs, best with `async with AsyncConnectionPool(...) as "
+            "pool:` around its work, and give connects an end with connect_timeout"
+        )
+    return "let the task end when it is cancelled: a loop must not catch CancelledError, nor BaseException, and go on"

@@ -1,0 +1,111 @@
+"""``--format sarif``: SARIF 2.1.0 for code scanning; a rule's help is its page."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+from urllib.parse import quote
+
+from poolwitness import __version__
+from poolwitness.diagnose import pages
+from poolwitness.logreport import sentences
+from poolwitness.logreport.answers import Fault, Report
+from poolwitness.logreport.paths import in_repository
+
+SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+# GitHub's, of a name and of a description; and the largest number that Microsoft's reader takes, which passes over
+# a whole file for a larger one.
+_LONGEST_NAME = 255
+_LONGEST_DESCRIPTION = 1024
+_LARGEST = 2**31 - 1
+_PASCAL = re.compile(r"([A-Z][a-z0-9]+)+")
+_LEVELS = {"error": "error", "warning": "warning", "info": "note"}
+_PRECISION = {"proven": "very-high", "probable": "high", "suspected": "medium"}
+_SEVERITY = {"error": "error", "warning": "warning", "info": "recommendation"}
+
+
+def render(report: Report) -> str:
+    """The faults that stand, one result each."""
+    faults = [*report.leaks, *report.others]
+    rules = {_id(fault): fault for fault in sorted(faults, key=_id)}
+    order = {code: number for number, code in enumerate(rules)}
+    run: dict[str, Any] = {
+        "tool": {
+            "driver": {
+                "name": "poolwitness",
+                "semanticVersion": __version__,
+                "informationUri": "https://pypi.org/project/poolwitness/",
+                "rules": [_rule(fault) for fault in rules.values()],
+            }
+        },
+        "automationDetails": {"id": "poolwitness/"},
+        "columnKind": "unicodeCodePoints",
+        "results": [_result(fault, order[_id(fault)]) for fault in faults],
+    }
+    return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=1, allow_nan=False) + "\n"
+
+
+def _id(fault: Fault) -> str:
+    return fault.rule.strip() or "unknown"
+
+
+def _rule(fault: Fault) -> dict[str, Any]:
+    code, name = _id(fault), fault.rule_name.strip()
+    try:
+        summary, page = pages.title(code)[1], pages.page(code)
+    except KeyError:  # of a later release of the agent
+        summary = page = name or code
+    return {
+        "id": code,
+        **_friendly_name(code, name),
+        "shortDescription": {"text": _sentence((name.replace("-", " ") or code)[: _LONGEST_DESCRIPTION - 1])},
+        "fullDescription": {"text": _sentence(summary[: _LONGEST_DESCRIPTION - 1])},
+        "help": {"text": page, "markdown": page},
+        "defaultConfiguration": {"level": _LEVELS.get(fault.level, "warning")},
+        "properties": {
+            "tags": ["reliability", "database", "connection-pool"],
+            "precision": _PRECISION.get(fault.confidence, "medium"),
+            "problem.severity": _SEVERITY.get(fault.level, "warning"),
+        },
+    }
+
+
+def _friendly_name(code: str, name: str) -> dict[str, str]:
+    pascal = "".join(word.capitalize() for word in name.split("-"))
+    usable = _PASCAL.fullmatch(pascal) and len(pascal) <= _LONGEST_NAME and pascal.lower() != code.lower()
+    return {"name": pascal} if usable else {}
+
+
+def _result(fault: Fault, index: int) -> dict[str, Any]:
+    fix = _sentence(fault.fix)
+    text = " ".join(part for part in (_sentence(fault.message), fix and f"To mend it: {fix}", _seen(fault)) if part)
+    location = {
+        "physicalLocation": {
+            "artifactLocation": {"uri": quote(in_repository(fault.file)), "uriBaseId": "%SRCROOT%"},
+            "region": {"startLine": fault.line},
+        },
+        "logicalLocations": [{"fullyQualifiedName": fault.function or "<module>", "kind": "function"}],
+    }
+    return {
+        "ruleId": _id(fault),
+        "ruleIndex": index,
+        "level": _LEVELS.get(fault.level, "warning"),
+        # What stands in a log is not to become a link.
+        "message": {"text": text.replace("](", "] (")},
+        "locations": [location],
+        "partialFingerprints": {"poolwitness/v1": fault.fingerprint},
+        "occurrenceCount": min(fault.findings, _LARGEST),
+        "properties": {"processes": fault.processes, "trend": fault.trend, "confidence": fault.confidence},
+    }
+
+
+def _seen(fault: Fault) -> str:
+    since = sentences.moment(fault.first_at)
+    times = "once" if fault.findings == 1 else f"{fault.findings} times"
+    return f"Seen {times} in {sentences.processes(fault.processes)} since {since} UTC."
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return text if not text or text.endswith((".", "!", "?", "…")) else f"{text}."

@@ -1,0 +1,79 @@
+"""PW003's lines, rendered by the verdict for a finalizer to write."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from poolwitness.diagnose.lifecycle import exit_delayed
+from poolwitness.model.findings import Finding
+from poolwitness.model.records import PoolRecord
+from poolwitness.report import events
+from poolwitness.report import finalizer_lines as late
+from poolwitness.report.json_lines import render_json
+from poolwitness.report.pipeline import Pipeline, prepared
+from poolwitness.report.sinks import FdSink, Render, stderr_sink
+
+# Stand in for the name and the number of a pool; no program has them.
+_NAME = "@@@name@@@"
+_ID = 987654321987654
+_NAME_GAP, _ID_GAP = _NAME.encode(), str(_ID).encode()
+# What JSON, repr() and a terminal all leave as it is.
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_. :-]{1,60}")
+
+
+class LateExit:
+    """Makes the notices of a process.
+
+    Args:
+        pipeline: its envelope and its descriptors; where it has none, stderr is used, since neither logging nor
+            structlog can be called that late.
+        python: the interpreter's version.
+        render: makes the lines for stderr.
+    """
+
+    def __init__(self, pipeline: Pipeline, python: tuple[int, int, int], render: Render = render_json) -> None:
+        self.pipeline = pipeline
+        self.python = python
+        self.totals = late.LateTotals()
+        self._shapes: dict[object, tuple[list[late.Template], list[late.Template]]] = {}
+        self.sinks = pipeline.fd_sinks()
+        if not self.sinks and pipeline.sinks:
+            fallback = stderr_sink(lambda terminal: render)
+            self.sinks = [fallback] if fallback is not None else []
+
+    def finding(self, pool: PoolRecord) -> Finding:
+        """PW003 of a pool, its measures still open."""
+        return exit_delayed(pool, self.python, late.DELAY, "")
+
+    def notice(self, pool: PoolRecord) -> Callable[[float, str | None], None]:
+        """What the pool's finalizer calls; pools of one line share what was rendered for the first."""
+        if not _PLAIN_NAME.fullmatch(pool.name):
+            return late.notice(*self._both(pool), self.totals, self.pipeline.seq)
+        key = (pool.made, pool.cls, pool.target, pool.made_in, pool.min_size, pool.max_size, pool.num_workers)
+        shapes = self._shapes.get(key)
+        if shapes is None:
+            shapes = self._shapes[key] = self._both(pool._replace(name=_NAME, id=_ID))
+        own = ((_NAME_GAP, pool.name.encode()), (_ID_GAP, str(pool.id).encode()))
+        return late.notice(*shapes, self.totals, self.pipeline.seq, own)
+
+    def _both(self, pool: PoolRecord) -> tuple[list[late.Template], list[late.Template]]:
+        raised = exit_delayed(pool, self.python, late.DELAY, late.KIND)
+        return self._templates(self.finding(pool), False), self._templates(raised, True)
+
+    def _templates(self, finding: Finding, raised: bool) -> list[late.Template]:
+        event = events.finding(finding)
+        event = prepared(self.pipeline.envelope("poolwitness.finding", event, seq=0))
+        # The gaps are texts, also where a number will stand.
+        event["timestamp"] = late.TIME
+        event["poolwitness.seq"] = late.SEQ_VALUE.strip('"')
+        event["poolwitness.exit_delay_s"] = late.DELAY_VALUE.strip('"')
+        event["poolwitness.exit_delay_total_s"] = late.TOTAL_VALUE.strip('"')
+        event["poolwitness.exits_delayed"] = late.COUNT_VALUE.strip('"')
+        if raised:
+            event["exception.type"] = late.KIND
+        return [(sink, self._render(sink, event)) for sink in self.sinks]
+
+    @staticmethod
+    def _render(sink: FdSink, event: dict[str, object]) -> bytes:
+        return sink.render(event)
