@@ -38,11 +38,11 @@ bench: .venv/made
 # What is made from the contract of the lines: docs/events.md and the JSON Schema in the package.
 docs: .venv/made
 	.venv/bin/python $(INSTALL) --no-deps --force-reinstall .
-	.venv/bin/python -m tests.schema.generate
+	.venv/bin/python -m tools.generate
 
 # For example: make matrix MATRIX="--pythons 3.13 --pools 3.3 --pytest=-x"
 matrix: .venv/made
-	.venv/bin/python -m tests.matrix $(MATRIX)
+	.venv/bin/python -m tools.matrix $(MATRIX)
 
 lint: .venv/lint
 	.venv/bin/ruff check .
@@ -50,7 +50,7 @@ lint: .venv/lint
 	.venv/bin/mypy
 
 .venv/made: pyproject.toml
-	$(PYTHON) -m tests.matrix.environments .venv
+	$(PYTHON) -m tools.matrix.environments .venv
 	.venv/bin/python -m pip install --quiet hatchling setuptools
 	.venv/bin/python $(INSTALL) '.[demo,report,test]'
 	@touch $@
@@ -60,11 +60,11 @@ lint: .venv/lint
 	@touch $@
 
 .venv-demo/made: pyproject.toml
-	$(PYTHON) -m tests.matrix.environments .venv-demo $(DEMO_PYTHONS)
+	$(PYTHON) -m tools.matrix.environments .venv-demo $(DEMO_PYTHONS)
 	.venv-demo/bin/python -m pip install --quiet hatchling setuptools
 	.venv-demo/bin/python $(INSTALL) '.[demo]'
 	@touch $@
 
 clean:
 	rm -rf .venv .venv-demo .matrix build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	find agent tests benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	find agent benchmarks tests tools -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

@@ -15,8 +15,8 @@ import pytest
 
 import poolwitness
 from tests.commands import environ
-from tests.matrix.environments import make_bare, site_packages
 from tests.programs import split
+from tools.matrix.environments import make_bare, site_packages
 
 pytestmark = [
     pytest.mark.matrix,

@@ -17,8 +17,9 @@ from poolwitness.report.json_lines import JsonRenderer
 from poolwitness.report.pipeline import Pipeline
 from tests.commands import cli
 from tests.programs import strict
-from tests.schema import generate, samples
+from tests.schema import samples
 from tests.schema.validation import validate
+from tools import generate
 
 BY_NAME = {event.name: event for event in EVENTS}
 events = pytest.mark.parametrize("event", EVENTS, ids=BY_NAME)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.matrix.environments import python_of, site_packages
+from tools.matrix.environments import python_of, site_packages
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "sitecustomize_example" / "sitecustomize.py"

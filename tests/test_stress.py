@@ -1,10 +1,10 @@
-"""Three seconds of ``tests/stress`` in each mode: no error, no lost record, no growth."""
+"""Three seconds of ``tools/stress`` in each mode: no error, no lost record, no growth."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.stress.runs import MODES, growth, run
+from tools.stress.runs import MODES, growth, run
 
 SECONDS = 3.0
 # What is made and dropped at any moment: the queue of the pool, the tasks that wait, their stacks.

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.dump.processes import document, dump, line_of, refusal, running, taking_s
-from tests.matrix.interpreters import find
+from tools.matrix.interpreters import find
 
 YAMA = Path("/proc/sys/kernel/yama/ptrace_scope")
 may_reach = os.name == "posix" and (os.geteuid() == 0 or not YAMA.exists() or YAMA.read_text().strip() == "0")

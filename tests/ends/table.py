@@ -8,7 +8,7 @@ from tests.ends.cells import PROGRAMS, SERVERS, Cell
 
 PAGE = Path(__file__).parents[2] / "docs" / "ends.md"
 PYTHONS = ((3, 10), (3, 11), (3, 12), (3, 13), (3, 14), (3, 15))
-SERVERS_ON = ((3, 10), (3, 13))  # as in tests.matrix
+SERVERS_ON = ((3, 10), (3, 13))  # as in tools.matrix
 
 _HEAD = """# How processes end
 

@@ -49,6 +49,6 @@ def _told(problem: jsonschema.ValidationError, event: Event) -> str:
     if problem.validator == "additionalProperties":
         return (
             f"{event.get('event')}: {problem.message}. A new field needs its type in report/kinds.py, its meaning in "
-            "schema/events.py, and `python -m tests.schema.generate` (docs/events.md says what may change)"
+            "schema/events.py, and `python -m tools.generate` (docs/events.md says what may change)"
         )
     return f"{event.get('event')}: {'.'.join(map(str, problem.absolute_path))}: {problem.message}"

@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from tests.matrix.cells import Cell, Result, kill_all, make_base, make_cell, run_tests
-from tests.matrix.environments import CannotMake
-from tests.matrix.interpreters import Interpreter, find
 from tests.postgres import embedded_postgres
+from tools.matrix.cells import Cell, Result, kill_all, make_base, make_cell, run_tests
+from tools.matrix.environments import CannotMake
+from tools.matrix.interpreters import Interpreter, find
 
 # 3.13 first: its exits are the slow ones, and what starts last ends last.
 PYTHONS = ("3.13", "3.10", "3.11", "3.12", "3.14", "3.15")
@@ -51,7 +51,7 @@ def main() -> int:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.matrix", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.matrix", description=__doc__)
     parser.add_argument("--pythons", nargs="+", choices=PYTHONS, default=PYTHONS, metavar="X.Y")
     parser.add_argument("--pools", nargs="+", default=POOLS, metavar="X.Y")
     parser.add_argument(

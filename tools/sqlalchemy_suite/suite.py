@@ -9,7 +9,7 @@ from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict
 
-from tests.psycopg_suite.suite import Run, Suite
+from tools.psycopg_suite.suite import Run, Suite
 
 FILES = ("test/engine/test_pool.py", "test/engine/test_reconnect.py", "test/engine/test_transaction.py")
 _PLUGIN = Path(__file__).parent / "plugin"

@@ -1,4 +1,4 @@
-"""One run in a process of its own: ``python -m tests.stress.load threads|tasks SECONDS DSN``, a JSON object on stdout."""
+"""One run in a process of its own: ``python -m tools.stress.load threads|tasks SECONDS DSN`` prints a JSON object."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Makes virtual environments, also from Pythons that came without pip.
 
-`python3 -m tests.matrix.environments .venv` makes one from the Python that runs it;
+`python3 -m tools.matrix.environments .venv` makes one from the Python that runs it;
 with ``3.13 3.14`` after that, from the first of these that the machine has.
 """
 
@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.matrix.interpreters import find
+from tools.matrix.interpreters import find
 
 PIP_S = 900  # a cold download of all that one Python needs takes a tenth of it
 

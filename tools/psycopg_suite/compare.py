@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from tests.psycopg_suite.suite import Run, Suite
+from tools.psycopg_suite.suite import Run, Suite
 
 TRIES = 3
 

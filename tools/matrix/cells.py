@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-from tests.matrix.environments import copy_packages, make, make_bare, python_of, run_pip
-from tests.matrix.interpreters import Interpreter
+from tools.matrix.environments import copy_packages, make, make_bare, python_of, run_pip
+from tools.matrix.interpreters import Interpreter
 
 # More than this is not one cell crowding another.
 MOST_TRIED_AGAIN = 5

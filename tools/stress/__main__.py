@@ -1,4 +1,4 @@
-"""``python -m tests.stress --seconds 60``: a minute of each mode with the agent, between two half minutes without."""
+"""``python -m tools.stress --seconds 60``: a minute of each mode with the agent, between two half minutes without."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from contextlib import nullcontext
 from importlib.metadata import version
 
 from tests.postgres import embedded_postgres
-from tests.stress.load import CONNECTIONS, TASKS, THREADS
-from tests.stress.runs import MODES, growth, run
+from tools.stress.load import CONNECTIONS, TASKS, THREADS
+from tools.stress.runs import MODES, growth, run
 
 
 def main() -> int:
     """Run, and write a table; 1 where something was wrong."""
-    parser = argparse.ArgumentParser(prog="python -m tests.stress")
+    parser = argparse.ArgumentParser(prog="python -m tools.stress")
     parser.add_argument("--seconds", type=float, default=60.0, help="of a run with the agent (%(default)s)")
     arguments = parser.parse_args()
     given = os.environ.get("POOLWITNESS_TEST_DSN")

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from statistics import mean
 
-from tests.stress.load import Result
+from tools.stress.load import Result
 
 MODES = ("threads", "tasks")
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -31,7 +31,7 @@ def run(mode: str, seconds: float, dsn: str, active: bool) -> Result:
     if active:
         environ |= {"POOLWITNESS": "1", "POOLWITNESS_OUTPUT": "none", "POOLWITNESS_SWEEP_S": "0.5"}
     done = subprocess.run(
-        [sys.executable, "-m", "tests.stress.load", mode, str(seconds), dsn],
+        [sys.executable, "-m", "tools.stress.load", mode, str(seconds), dsn],
         cwd=ROOT,
         env=environ,
         stdout=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""``python -m tests.sqlalchemy_suite CHECKOUT_OF_SQLALCHEMY``: exit status 1 where the agent makes a difference."""
+"""``python -m tools.sqlalchemy_suite CHECKOUT_OF_SQLALCHEMY``: exit status 1 where the agent makes a difference."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.psycopg_suite.compare import compare
-from tests.psycopg_suite.show import counted, show
-from tests.psycopg_suite.tcp_server import tcp_postgres
-from tests.sqlalchemy_suite.suite import FILES, PoolTests
+from tools.psycopg_suite.compare import compare
+from tools.psycopg_suite.show import counted, show
+from tools.psycopg_suite.tcp_server import tcp_postgres
+from tools.sqlalchemy_suite.suite import FILES, PoolTests
 
 
 def main() -> int:
     """Run the tests without the agent, then at each level, and print what differs."""
-    parser = argparse.ArgumentParser(prog="python -m tests.sqlalchemy_suite")
+    parser = argparse.ArgumentParser(prog="python -m tools.sqlalchemy_suite")
     parser.add_argument("checkout", type=Path, help="the root of a checkout of SQLAlchemy")
     parser.add_argument("--levels", default="watch,trace", help="comma list (%(default)s)")
     parser.add_argument("-k", dest="select", default="", help="only tests that pytest -k selects")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from collections import Counter
 
-from tests.psycopg_suite.compare import Comparison
-from tests.psycopg_suite.suite import Run
+from tools.psycopg_suite.compare import Comparison
+from tools.psycopg_suite.suite import Run
 
 
 def counted(run: Run) -> str:

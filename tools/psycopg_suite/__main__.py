@@ -1,4 +1,4 @@
-"""``python -m tests.psycopg_suite CHECKOUT_OF_PSYCOPG``: exit status 1 where the agent makes a difference."""
+"""``python -m tools.psycopg_suite CHECKOUT_OF_PSYCOPG``: exit status 1 where the agent makes a difference."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from contextlib import nullcontext
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.psycopg_suite.compare import compare
-from tests.psycopg_suite.show import counted, show
-from tests.psycopg_suite.suite import Suite
-from tests.psycopg_suite.tcp_server import tcp_postgres
+from tools.psycopg_suite.compare import compare
+from tools.psycopg_suite.show import counted, show
+from tools.psycopg_suite.suite import Suite
+from tools.psycopg_suite.tcp_server import tcp_postgres
 
 
 def main() -> int:
     """Run the suite without the agent, then at each level, and print what differs."""
-    parser = argparse.ArgumentParser(prog="python -m tests.psycopg_suite")
+    parser = argparse.ArgumentParser(prog="python -m tools.psycopg_suite")
     parser.add_argument("checkout", type=Path, help="the root of a checkout of psycopg, at a tag or HEAD")
     parser.add_argument("--levels", default="watch,exit", help="comma list (%(default)s)")
     parser.add_argument("-k", dest="select", default="", help="only tests that pytest -k selects")
