@@ -15,8 +15,8 @@ from poolwitness.report.field_types import KINDS
 from poolwitness.report.json_lines import render_json
 from poolwitness.report.pipeline import timestamp
 from poolwitness.report.profiles import PROFILES
-from tests.programs import environment, run
-from tests.schema import samples
+from tests.support import samples
+from tests.support.programs import environment, run
 
 RECIPES = Path(__file__).resolve().parents[1] / "docs" / "ingestion"
 TEXT = (RECIPES / "alerts.md").read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ from poolwitness.blackbox import format as layout
 from poolwitness.blackbox import reader
 from poolwitness.blackbox.contents import Remains
 from tests.blackbox.killing import Victim, compare, moment_s, remains_in
-from tests.programs import environment, run
+from tests.support.programs import environment, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL to send there")]
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 import poolwitness
-from tests.commands import environ
-from tests.programs import split
+from tests.support.commands import environ
+from tests.support.programs import split
 from tools.matrix.environments import make_bare, site_packages
 
 pytestmark = [

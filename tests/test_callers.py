@@ -15,7 +15,7 @@ import pytest
 
 from poolwitness.ledger.stacks import BETWEEN, RawStack, resolve
 from poolwitness.observe import call_site as callers
-from tests.programs import environment, run
+from tests.support.programs import environment, run
 
 Capture = Callable[[FrameType | None], RawStack]
 

@@ -14,7 +14,7 @@ import pytest
 import poolwitness
 from poolwitness.cli import COMMANDS
 from poolwitness.diagnose import pages
-from tests.commands import Completed, cli, environ
+from tests.support.commands import Completed, cli, environ
 
 SITEDIR = Path(poolwitness.__file__).parent / "site"
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poolwitness.config import Config
-from tests.hostile.values import UNHURRIED
+from tests.support.hostile_values import UNHURRIED
 
 DEFAULTS = Config()
 # variable, a usable value, its field, what it becomes, values that are not usable

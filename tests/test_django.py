@@ -11,7 +11,7 @@ import pytest
 
 from tests.ends.cells import ATEXIT, INT, Cell
 from tests.ends.lives import PROGRAMS, Life, live
-from tests.programs import environment, run
+from tests.support.programs import environment, run
 
 pytestmark = [
     pytest.mark.servers,

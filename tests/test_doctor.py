@@ -15,7 +15,7 @@ import pytest
 import poolwitness
 from poolwitness.cli.interpreter import at_exit
 from poolwitness.observe.call_site import capture_for, walk
-from tests.commands import cli
+from tests.support.commands import cli
 
 pytestmark = pytest.mark.once
 

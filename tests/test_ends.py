@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import cli
 from tests.ends.book import EndsBook
 from tests.ends.cells import PROGRAMS, SERVERS, Cell
 from tests.ends.lives import Life
 from tests.ends.table import PAGE, page
-from tests.programs import strict
+from tests.support.commands import cli
+from tests.support.programs import strict
 
 # What counts as the same time to end: the verdict is some work, for which others may be before it in the queue.
 RATIO, NOISE_S, TIMES = 1.2, 0.3, 5

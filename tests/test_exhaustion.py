@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from tests.programs import environment, split
-from tests.programs import run as run_program
 from tests.scenarios.connecting.wrong_password.server_settings import want_a_password
+from tests.support.programs import environment, split
+from tests.support.programs import run as run_program
 
 pytestmark = pytest.mark.once
 

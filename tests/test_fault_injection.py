@@ -8,7 +8,7 @@ import pytest
 
 from tests.fault.injection import functions, target
 from tests.fault.runner import VARIANTS, Injected, Zygotes
-from tests.programs import same
+from tests.support.programs import same
 
 pytestmark = pytest.mark.slow
 BREAKS_THE_AGENT = True

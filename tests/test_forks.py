@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.programs import environment, run, strict
+from tests.support.programs import environment, run, strict
 
 pytestmark = [pytest.mark.once, pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")]
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.programs import environment, run
+from tests.support.programs import environment, run
 
 pytestmark = [
     pytest.mark.servers,

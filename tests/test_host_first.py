@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import poolwitness
-from tests.programs import Ran, environment, run, same
+from tests.support.programs import Ran, environment, run, same
 
 ON = {"POOLWITNESS": "1"}
 # Names and layouts differ between releases of Python and psycopg_pool.

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.programs import Ran, environment, run, same, strict
+from tests.support.programs import Ran, environment, run, same, strict
 from tests.test_config import BAD
 
 pytestmark = pytest.mark.slow

@@ -15,10 +15,10 @@ from poolwitness.contract.events import EVENTS, Event
 from poolwitness.report.json_lines import JsonRenderer
 from poolwitness.report.open_sinks import json_renderer
 from poolwitness.report.profiles import restored
-from tests.hostile import values
-from tests.programs import LINE_BYTES
-from tests.schema import samples
-from tests.schema.validation import validate
+from tests.support import hostile_values as values
+from tests.support import samples
+from tests.support.programs import LINE_BYTES
+from tests.support.validation import validate
 from tests.test_schema import BY_NAME, written
 
 MEGABYTE = 1_000_000

@@ -21,11 +21,10 @@ from poolwitness.contract import lnav
 from poolwitness.contract.fields import ENVELOPE
 from poolwitness.report.field_types import KINDS
 from poolwitness.report.open_sinks import json_renderer
-from tests import dockerd
-from tests.commands import cli
-from tests.journald import Journal
-from tests.programs import environment, is_ours, strict
-from tests.schema import samples
+from tests.support import dockerd, samples
+from tests.support.commands import cli
+from tests.support.journald import Journal
+from tests.support.programs import environment, is_ours, strict
 
 slow = pytest.mark.slow
 

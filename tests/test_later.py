@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import Ran, environment, run
+from tests.support.programs import Ran, environment, run
 
 ON = {"POOLWITNESS": "1"}
 NOT_OPENED = '"host=127.0.0.1 port=1", open=False, min_size=0, max_size=1'

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from poolwitness.report.console import ConsoleRenderer
 from poolwitness.report.json_lines import LONGEST_LINE, render_json
 from poolwitness.report.redact import clean
-from tests.hostile import values
+from tests.support import hostile_values as values
 
 
 def parsed(line: bytes) -> dict[str, Any]:

@@ -18,10 +18,10 @@ import pytest
 from poolwitness.report import descriptors
 from poolwitness.report.json_lines import render_json
 from poolwitness.report.sinks import FdSink
-from tests.journald import Journal
 from tests.many_writers.herd import OWN
 from tests.many_writers.reader import Reader
-from tests.programs import LINE_BYTES, environment
+from tests.support.journald import Journal
+from tests.support.programs import LINE_BYTES, environment
 
 pytestmark = [
     pytest.mark.once,

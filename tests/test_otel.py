@@ -15,8 +15,8 @@ import pytest
 from opentelemetry.semconv._incubating.metrics import db_metrics
 
 from poolwitness.otel import metrics as otel_metrics
-from tests.programs import PATIENCE_S, environment, run, same
-from tests.schema.validation import validate
+from tests.support.programs import PATIENCE_S, environment, run, same
+from tests.support.validation import validate
 
 pytestmark = pytest.mark.once
 

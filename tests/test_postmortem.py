@@ -26,8 +26,8 @@ from poolwitness.cli.postmortem_events import events
 from poolwitness.cli.postmortem_text import text_of
 from poolwitness.config import Config
 from poolwitness.diagnose.registry import examine
-from tests.commands import Completed, cli, environ
-from tests.programs import environment, run, strict
+from tests.support.commands import Completed, cli, environ
+from tests.support.programs import environment, run, strict
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL to send there")]
 

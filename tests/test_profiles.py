@@ -15,9 +15,9 @@ from poolwitness.contract.events import EVENTS, every_field
 from poolwitness.report.json_lines import render_json
 from poolwitness.report.open_sinks import json_renderer
 from poolwitness.report.profiles import PROFILES, SOURCE_LOCATION, restored
-from tests.programs import environment, run
-from tests.schema import samples
-from tests.schema.validation import validate
+from tests.support import samples
+from tests.support.programs import environment, run
+from tests.support.validation import validate
 
 Event = dict[str, Any]
 profiles = pytest.mark.parametrize("profile", PROFILES)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from poolwitness.report.redact import DEEPEST, LARGEST_EXACT, clean, clean_text, mask_source, scrub
 from poolwitness.report.secrets import describe_error
-from tests.hostile import values
+from tests.support import hostile_values as values
 
 SECRET = "hunter2"
 NOT_IN_A_LOG = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")

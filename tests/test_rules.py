@@ -29,7 +29,7 @@ from poolwitness.model.records import (
     UseAfterClose,
     WorkerRecord,
 )
-from tests.snapshots import NOW, THREADS, async_pool, checkout, closed, frame, pool, snapshot, stack, worker
+from tests.support.snapshots import NOW, THREADS, async_pool, checkout, closed, frame, pool, snapshot, stack, worker
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import poolwitness
-from tests.commands import environ
+from tests.support.commands import environ
 
 SITEDIR = Path(poolwitness.__file__).parent / "site"
 SHOW = "import json, os, sys; print(json.dumps([os.getpid(), sys.argv[1:], dict(os.environ)]))"

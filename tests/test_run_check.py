@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import check_words, environ
+from tests.support.commands import check_words, environ
 
 pytestmark = [
     pytest.mark.once,

@@ -13,7 +13,7 @@ from typing import IO
 
 import pytest
 
-from tests.commands import check_words, environ
+from tests.support.commands import check_words, environ
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="Windows has other signals")]
 

@@ -15,10 +15,10 @@ from poolwitness.model.findings import RULES
 from poolwitness.report.field_types import FAMILIES, KINDS
 from poolwitness.report.json_lines import JsonRenderer
 from poolwitness.report.pipeline import Pipeline
-from tests.commands import cli
-from tests.programs import strict
-from tests.schema import samples
-from tests.schema.validation import validate
+from tests.support import samples
+from tests.support.commands import cli
+from tests.support.programs import strict
+from tests.support.validation import validate
 from tools import generate
 
 BY_NAME = {event.name: event for event in EVENTS}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import Ran, environment, run, split
+from tests.support.programs import Ran, environment, run, split
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows sends nobody SIGTERM")
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as some
 from poolwitness.ledger.stacks import RawStack
 from poolwitness.observe import call_site as callers
 from poolwitness.observe.call_site import capture_for, walk
-from tests.programs import environment, run
+from tests.support.programs import environment, run
 
 COMPILED = "poolwitness.observe._stackwalk"
 whole = capture_for(trace=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.programs import strict
+from tests.support.programs import strict
 
 PROGRAM = """\
 import os

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.programs import environment, run
+from tests.support.programs import environment, run
 
 SYNC = """
     import os

@@ -15,8 +15,8 @@ from poolwitness.report.pipeline import Pipeline
 from poolwitness.report.rate_limit import ALL_PER_MINUTE, MOST_KEYS, PER_MINUTE, RateLimit
 from poolwitness.report.sinks import file_sink
 from poolwitness.runtime.reporter import MOST_HELD_BACK_TOLD
-from tests.programs import environment, run, strict
-from tests.snapshots import pool
+from tests.support.programs import environment, run, strict
+from tests.support.snapshots import pool
 
 # None of them ever asks for a connection: there need not be a server. A task each, and no thread.
 LEAKS = """

@@ -17,7 +17,7 @@ from poolwitness.blackbox import reader
 from poolwitness.blackbox.contents import Remains
 from poolwitness.cli.postmortem_events import events
 from tests.blackbox.journal import ASKING, CLOSING, GIVING_BACK, HAS, MADE, MAKING, Journal, Page
-from tests.programs import environment
+from tests.support.programs import environment
 
 ROOT = Path(next(iter(tests.__path__))).parent
 

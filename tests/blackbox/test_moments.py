@@ -12,7 +12,7 @@ import pytest
 
 from poolwitness.blackbox import format as layout
 from tests.blackbox.killing import ROOT
-from tests.programs import environment
+from tests.support.programs import environment
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.programs import strict
+from tests.support.programs import strict
 
 PROGRAMS = Path(__file__).parent / "programs"
 PATIENCE_S = 60.0

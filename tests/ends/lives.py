@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.ends.cells import Cell
-from tests.programs import environment, split
+from tests.support.programs import environment, split
 
 PROGRAMS = Path(__file__).parent / "programs"
 PATIENCE_S = 90.0

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.fault import zygote
-from tests.programs import Ran, environment, strict
+from tests.support.programs import Ran, environment, strict
 
 PROGRAM = Path(__file__).with_name("program.py")
 # Everything that can be reached is switched on: whole stacks, sweeps in passing, each kind of output.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from poolwitness.diagnose import pages
-from tests.history.lines import Process, day
+from tests.support.log_lines import Process, day
 
 if TYPE_CHECKING:
     from poolwitness.logreport.answers import Report

@@ -14,7 +14,7 @@ from poolwitness.logreport.reading import read
 from poolwitness.logreport.sentences import cleanness, verdict
 from poolwitness.logreport.sources import sources
 from poolwitness.logreport.store import Store
-from tests.history.lines import NOW, Process, day
+from tests.support.log_lines import NOW, Process, day
 
 
 def history() -> bytes:

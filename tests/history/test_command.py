@@ -15,10 +15,10 @@ import pytest
 
 pytest.importorskip("duckdb")
 
-from tests.commands import cli, environ
-from tests.history.lines import Process
 from tests.history.test_answers import history
-from tests.programs import environment, run
+from tests.support.commands import cli, environ
+from tests.support.log_lines import Process
+from tests.support.programs import environment, run
 
 LEAKY = """
     import os

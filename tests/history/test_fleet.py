@@ -14,7 +14,7 @@ from poolwitness.logreport.answers import answer
 from poolwitness.logreport.reading import read
 from poolwitness.logreport.sources import sources
 from poolwitness.logreport.store import Store
-from tests.schema.validation import validate
+from tests.support.validation import validate
 
 
 def test_the_fleets_lines_are_events_of_the_schema_and_all_are_read(tmp_path: Path) -> None:

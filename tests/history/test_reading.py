@@ -24,7 +24,7 @@ from poolwitness.logreport.sources import BadSource, Source, sources
 from poolwitness.logreport.store import Store
 from poolwitness.logreport.tally import Tally
 from poolwitness.report.profiles import PROFILES
-from tests.history.lines import Process
+from tests.support.log_lines import Process
 
 FOUND = Process("aaaa").found("PW001", "f" * 16)
 TEXT = FOUND.decode().rstrip("\n")

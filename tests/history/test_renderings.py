@@ -19,8 +19,8 @@ pytest.importorskip("rich")
 from poolwitness.logreport.answers import Report
 from poolwitness.logreport.paths import in_repository
 from poolwitness.logreport.renderings import document, markdown, page, reviews
-from tests.commands import cli
 from tests.history.test_answers import history
+from tests.support.commands import cli
 
 
 def test_json_has_every_answer(any_report: Report) -> None:

@@ -32,8 +32,7 @@ from poolwitness.report.pool_totals import Figures
 from poolwitness.report.sinks import FdSink
 from poolwitness.runtime.reporter import Teller
 from poolwitness.runtime.verdict import PATIENCE_S
-from tests import snapshots
-from tests.schema import samples
+from tests.support import samples, snapshots
 
 Event = dict[str, Any]
 Named = tuple[str, Event]

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-from tests.programs import LINE_BYTES, is_ours
-from tests.schema.validation import validate
+from tests.support.programs import LINE_BYTES, is_ours
+from tests.support.validation import validate
 
 
 @dataclass

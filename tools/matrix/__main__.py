@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from tests.postgres import embedded_postgres
+from tests.support.postgres import embedded_postgres
 from tools.matrix.cells import Cell, Result, kill_all, make_base, make_cell, run_tests
 from tools.matrix.environments import CannotMake
 from tools.matrix.interpreters import Interpreter, find

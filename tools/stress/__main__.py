@@ -9,7 +9,7 @@ import sys
 from contextlib import nullcontext
 from importlib.metadata import version
 
-from tests.postgres import embedded_postgres
+from tests.support.postgres import embedded_postgres
 from tools.stress.load import CONNECTIONS, TASKS, THREADS
 from tools.stress.runs import MODES, growth, run
 

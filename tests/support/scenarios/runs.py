@@ -10,8 +10,8 @@ import threading
 import time
 from dataclasses import dataclass
 
-from tests.scenario_harness.collection import Scenario
-from tests.scenario_harness.ways import Launch
+from tests.support.scenarios.activation_modes import Launch
+from tests.support.scenarios.collection import Scenario
 
 READY = b"READY\n"
 # Three pools hold up the exit by 30 s on Python 3.13; the rest is for a busy machine.
@@ -60,7 +60,7 @@ def run(scenario: Scenario, launch: Launch, dsn: str) -> Run:
             overdue = threading.Timer(PATIENCE_S, _kill, [process])
             overdue.start()
             try:
-                head = _send_signal(process, scenario.head.signal)
+                head = _send_signal(process, scenario.header.signal)
                 rest, stderr = process.communicate()
             finally:
                 alive = overdue.is_alive()
@@ -75,7 +75,7 @@ def _environment(scenario: Scenario, launch: Launch, dsn: str) -> dict[str, str]
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(_NOT_INHERITED)}
     import_path = os.pathsep.join(str(path) for path in [*launch.import_path, *scenario.import_path])
     own = {"DSN": dsn, "PYTHONDONTWRITEBYTECODE": "1", **({"PYTHONPATH": import_path} if import_path else {})}
-    return {**inherited, **own, **scenario.head.env, **launch.env}
+    return {**inherited, **own, **scenario.header.env, **launch.env}
 
 
 def _send_signal(process: subprocess.Popen[bytes], number: signal.Signals | None) -> bytes:

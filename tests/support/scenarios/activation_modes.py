@@ -1,6 +1,6 @@
 """The ways of switching the agent on, each as a command and an environment.
 
-The programs of the ways that need no ``.pth`` run in an environment without one: it finds the same packages
+The programs of the modes that need no ``.pth`` run in an environment without one: it finds the same packages
 by a line in a path file, and the interpreter does not read the path files that lie beside those packages.
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.scenario_harness.collection import Scenario
+from tests.support.scenarios.collection import Scenario
 
 _ACTIVATE = """
 import sys
@@ -66,7 +66,7 @@ def site_folder() -> Path:
 
 
 def _program(scenario: Scenario) -> list[str]:
-    return [str(scenario.program), *scenario.head.argv]
+    return [str(scenario.program), *scenario.header.argv]
 
 
 def _without(scenario: Scenario, pythons: Interpreters) -> Launch:
@@ -110,7 +110,7 @@ def _in_code(active: bool) -> Callable[[Scenario, Interpreters], Launch]:
     return launch
 
 
-WAYS: dict[str, Callable[[Scenario, Interpreters], Launch]] = {
+ACTIVATION_MODES: dict[str, Callable[[Scenario, Interpreters], Launch]] = {
     "without": _without,
     "without, in code": _in_code(active=False),
     "off": _off,
@@ -122,6 +122,6 @@ WAYS: dict[str, Callable[[Scenario, Interpreters], Launch]] = {
 }
 
 
-def baseline_of(way: str) -> str:
-    """The way that differs from *way* in nothing but the agent."""
-    return "without, in code" if way == "in code" else "without"
+def baseline_of(mode: str) -> str:
+    """The mode that differs from *mode* in nothing but the agent."""
+    return "without, in code" if mode == "in code" else "without"

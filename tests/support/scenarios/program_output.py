@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.scenario_harness.ways import site_folder
+from tests.support.scenarios.activation_modes import site_folder
 
 _VARIES = (
     (re.compile(r"0x[0-9a-fA-F]+"), "0x…"),

@@ -1,4 +1,4 @@
-"""Read the head of a scenario: its docstring's last paragraph, one ``key: value`` a line.
+"""Read the header of a scenario: its docstring's last paragraph, one ``key: value`` a line.
 
 expect: PW001 at made                                  a finding at the line marked ``# mark: made``
 expect: 3 x PW002 at made or other                     three of them, at one of these lines
@@ -38,8 +38,8 @@ _MARK = re.compile(r"# mark: (\w+)$")
 _CONDITION = re.compile(r"(?P<what>python|pool)(?P<specifier>[<>=!].+)")
 
 
-class HeadError(Exception):
-    """A head, or a mark, is wrong: the sentence names the file."""
+class HeaderError(Exception):
+    """A header, or a mark, is wrong: the sentence names the file."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Expectation:
 
 
 @dataclass(frozen=True)
-class Head:
+class Header:
     """What a scenario says of itself."""
 
     sentence: str
@@ -97,21 +97,21 @@ class Head:
         return sum(each.count for each in self.expectations if each.code == code and each.applies)
 
 
-def read_head(program: Path, files: list[Path]) -> Head:
-    """Read and check the head of a scenario.
+def read_header(program: Path, files: list[Path]) -> Header:
+    """Read and check the header of a scenario.
 
     Args:
         program: the file that is run.
         files: every file whose lines may be marked, the program among them.
 
     Raises:
-        HeadError: an unknown key, a malformed value, a mark that is missing, ambiguous or never used.
+        HeaderError: an unknown key, a malformed value, a mark that is missing, ambiguous or never used.
     """
     try:
-        head = _Reader(program, files).read()
+        header = _Reader(program, files).read()
     except (InvalidSpecifier, ValueError, KeyError) as error:
-        raise HeadError(f"{program}: {error}") from error
-    return head
+        raise HeaderError(f"{program}: {error}") from error
+    return header
 
 
 class _Reader:
@@ -120,15 +120,15 @@ class _Reader:
         self.marks = self._marks(files)
         self.lines: list[tuple[str, str]] = []
 
-    def read(self) -> Head:
+    def read(self) -> Header:
         docstring = ast.get_docstring(ast.parse(self.program.read_text(encoding="utf-8")))
         if not docstring or "\n\n" not in docstring:
-            raise HeadError(f"{self.program}: the docstring is not a sentence, an empty line and 'expect:'")
+            raise HeaderError(f"{self.program}: the docstring is not a sentence, an empty line and 'expect:'")
         prose, _, machine = docstring.rpartition("\n\n")
         self.lines = [self._line(line) for line in machine.splitlines()]
         outcome, expectations = self._expect()
         number = self._one("signal")
-        return Head(
+        return Header(
             sentence=" ".join(prose.partition("\n\n")[0].split()),
             outcome=outcome,
             expectations=expectations,
@@ -144,43 +144,43 @@ class _Reader:
     def _line(self, line: str) -> tuple[str, str]:
         key, separator, value = line.partition(": ")
         if key not in _KEYS or not separator or not value.strip():
-            raise HeadError(f"{self.program}: {line!r} is not one of {', '.join(_KEYS)} with a value")
+            raise HeaderError(f"{self.program}: {line!r} is not one of {', '.join(_KEYS)} with a value")
         return key, value.strip()
 
     def _one(self, key: str) -> str:
         values = [value for name, value in self.lines if name == key]
         if len(values) > 1:
-            raise HeadError(f"{self.program}: {key!r} is there {len(values)} times, once is enough")
+            raise HeaderError(f"{self.program}: {key!r} is there {len(values)} times, once is enough")
         return values[0] if values else ""
 
     def _variable(self, value: str) -> tuple[str, str]:
         name, separator, content = value.partition("=")
         if not separator:
-            raise HeadError(f"{self.program}: env: {value!r} is not NAME=VALUE")
+            raise HeaderError(f"{self.program}: env: {value!r} is not NAME=VALUE")
         return name, content
 
     def _expect(self) -> tuple[str, tuple[Expectation, ...]]:
         values = [value for key, value in self.lines if key == "expect"]
         if not values:
-            raise HeadError(f"{self.program}: no 'expect:'; say 'expect: clean' if nothing must be found")
+            raise HeaderError(f"{self.program}: no 'expect:'; say 'expect: clean' if nothing must be found")
         if values[0] in OUTCOMES:
             if len(values) > 1 or self.marks:
-                raise HeadError(f"{self.program}: 'expect: {values[0]}' stands alone, without marks")
+                raise HeaderError(f"{self.program}: 'expect: {values[0]}' stands alone, without marks")
             return values[0], ()
         expectations = tuple(self._expectation(value) for value in values)
         unused = set(self.marks) - {mark for each in expectations for mark in each.marks}
         if unused:
-            raise HeadError(f"{self.program}: nothing is expected at the mark {', '.join(sorted(unused))}")
+            raise HeaderError(f"{self.program}: nothing is expected at the mark {', '.join(sorted(unused))}")
         return "findings", expectations
 
     def _expectation(self, value: str) -> Expectation:
         match = _FINDING.fullmatch(value)
         if match is None:
-            raise HeadError(f"{self.program}: {value!r} is not like '2 x PW001 at made  [python>=3.13]'")
+            raise HeaderError(f"{self.program}: {value!r} is not like '2 x PW001 at made  [python>=3.13]'")
         marks = tuple(match["marks"].split(" or "))
         unknown = set(marks) - set(self.marks)
         if unknown:
-            raise HeadError(f"{self.program}: no line is marked '# mark: {', '.join(sorted(unknown))}'")
+            raise HeaderError(f"{self.program}: no line is marked '# mark: {', '.join(sorted(unknown))}'")
         conditions = _conditions(match["conditions"] or "")
         return Expectation(int(match["count"] or 1), match["code"], marks, conditions, bool(match["resolved"]))
 
@@ -192,7 +192,7 @@ class _Reader:
                 if match is None:
                     continue
                 if match[1] in marks:
-                    raise HeadError(f"{self.program}: the mark {match[1]!r} is there twice")
+                    raise HeaderError(f"{self.program}: the mark {match[1]!r} is there twice")
                 marks[match[1]] = (file, number)
         return marks
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from poolwitness.report.profiles import restored
-from tests.schema.validation import validate
+from tests.support.validation import validate
 
 PATIENCE_S = 60.0
 LINE_BYTES = 4096

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tests.scenario_harness.heads import Head, HeadError, read_head
+from tests.support.scenarios.scenario_header import Header, HeaderError, read_header
 
-FOLDER = Path(__file__).resolve().parent.parent / "scenarios"
+FOLDER = Path(__file__).resolve().parents[2] / "scenarios"
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """A program, the files that belong to it, and its head."""
+    """A program, the files that belong to it, and its header."""
 
     program: Path
 
@@ -39,31 +39,37 @@ class Scenario:
         return [] if self.folder is None else sorted(self.folder.glob("site-packages"))
 
     @property
-    def head(self) -> Head:
-        """Its head.
+    def header(self) -> Header:
+        """Its header.
 
         Raises:
-            HeadError: it has a mistake.
+            HeaderError: it has a mistake.
         """
-        return _head(self)
+        return _header(self)
 
     @property
     def seconds(self) -> float:
         """How long it is bound to take at least: 10 s for each pool whose end holds up the exit."""
-        return 10.0 * self.head.expected("PW003")
+        return 10.0 * self.header.expected("PW003")
 
 
 @cache
-def _head(scenario: Scenario) -> Head:
-    return read_head(scenario.program, scenario.files)
+def _header(scenario: Scenario) -> Header:
+    return read_header(scenario.program, scenario.files)
+
+
+def found_files() -> list[Path]:
+    """All files in the folders of scenarios."""
+    return [path for path in FOLDER.glob("*/**/*") if path.is_file() and path.suffix != ".pyc"]
 
 
 def find_scenarios() -> list[Scenario]:
     """All scenarios, by name."""
-    folders = [path for path in FOLDER.rglob("*") if path.is_dir() and (path / f"{path.name}.py").is_file()]
+    paths = found_files()
+    folders = [path.parent for path in paths if path.parent.name == path.stem]
     programs = [folder / f"{folder.name}.py" for folder in folders]
-    for path in FOLDER.rglob("*.py"):
-        if not any(folder in path.parents for folder in folders):
+    for path in paths:
+        if path.suffix == ".py" and not any(folder in path.parents for folder in folders):
             programs.append(path)
     return sorted((Scenario(program) for program in programs), key=lambda scenario: scenario.id)
 
@@ -73,9 +79,9 @@ def some_of_each_kind(scenarios: list[Scenario]) -> list[Scenario]:
     chosen: dict[object, list[Scenario]] = {}
     for scenario in sorted(scenarios, key=lambda scenario: "asyncio" in scenario.program.read_text(encoding="utf-8")):
         try:
-            found = frozenset(each.code for each in scenario.head.expectations)
-            kind: object = (scenario.id.partition("/")[0], scenario.head.outcome, found, scenario.head.runs_here)
-        except HeadError:
+            found = frozenset(each.code for each in scenario.header.expectations)
+            kind: object = (scenario.id.partition("/")[0], scenario.header.outcome, found, scenario.header.runs_here)
+        except HeaderError:
             kind = scenario.id
         # The last one takes the second place: with asyncio, where there is one.
         chosen[kind] = [*chosen.get(kind, [])[:1], scenario]

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from poolwitness.report.profiles import restored
-from tests.programs import strict
+from tests.support.programs import strict
 
 HEAD = b'{"timestamp":"'
 _read: set[bytes] = set()

@@ -1,4 +1,4 @@
-"""Compare a run under the agent with the run without it, and with the scenario's head."""
+"""Compare a run under the agent with the run without it, and with the scenario's header."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections import Counter
 from difflib import unified_diff
 from pathlib import Path
 
-from tests.scenario_harness.collection import Scenario
-from tests.scenario_harness.program_output import comparable
-from tests.scenario_harness.runs import Run
-from tests.scenario_harness.witness_lines import Event, split
+from tests.support.scenarios.agent_lines import Event, split
+from tests.support.scenarios.collection import Scenario
+from tests.support.scenarios.program_output import comparable
+from tests.support.scenarios.runs import Run
 
 # A pool of a scenario has a worker and a scheduler: on Python 3.13 its __del__ waits 5 s for each.
 THREADS = 2
@@ -20,13 +20,13 @@ Place = tuple[str, str, int]
 
 
 def verify_baseline(scenario: Scenario, run: Run) -> None:
-    """Without the agent the program does what its head says: its status, and what it costs the exit."""
+    """Without the agent the program does what its header says: its status, and what it costs the exit."""
     events, own = split(run.stderr)
     assert not events, f"the agent spoke though it was off: {events}"
-    assert run.status == scenario.head.status, _shown(run)
-    if any(name.startswith("POOLWITNESS") for name in scenario.head.env):
-        return  # the head says what happens under that setting
-    assert _pools_finalized_late(own) == scenario.head.expected("PW003"), _shown(run)
+    assert run.status == scenario.header.status, _shown(run)
+    if any(name.startswith("POOLWITNESS") for name in scenario.header.env):
+        return  # the header says what happens under that setting
+    assert _pools_finalized_late(own) == scenario.header.expected("PW003"), _shown(run)
 
 
 def _pools_finalized_late(own: list[str]) -> float:
@@ -39,29 +39,29 @@ def verify_unchanged(scenario: Scenario, run: Run, baseline: Run) -> None:
     """The agent changed nothing that the program says or returns."""
     assert run.stdout == baseline.stdout, _shown(run)
     assert run.status == baseline.status, _shown(run)
-    if "POOLWITNESS_CLOSE" in scenario.head.env:
+    if "POOLWITNESS_CLOSE" in scenario.header.env:
         return  # it was asked to spare the program what it complains of
     # Where exactly a signal finds a program is luck.
-    frames = scenario.head.signal is None
+    frames = scenario.header.signal is None
     own, other = (comparable(split(each.stderr)[1], frames) for each in (run, baseline))
-    if scenario.head.any_order:
+    if scenario.header.any_order:
         own, other = sorted(own), sorted(other)
     assert own == other, "\n".join(unified_diff(other, own, "stderr without", "stderr with the agent", lineterm=""))
 
 
 def verify_findings(scenario: Scenario, run: Run) -> None:
-    """The agent found what the head says, at the right lines, and nothing else."""
+    """The agent found what the header says, at the right lines, and nothing else."""
     events, _ = split(run.stderr)
-    if scenario.head.outcome == "silence":
+    if scenario.header.outcome == "silence":
         assert not events, events
         return
     findings = [event for event in events if event["event"] == "poolwitness.finding"]
     found = Counter(_place(finding) for finding in findings)
     taken_back = Counter(_place(event) for event in events if event["event"] == "poolwitness.finding.resolved")
-    for each in scenario.head.expectations:
+    for each in scenario.header.expectations:
         if not each.applies:
             continue
-        places = [(each.code, *_resolved(scenario.head.marks[mark])) for mark in each.marks]
+        places = [(each.code, *_resolved(scenario.header.marks[mark])) for mark in each.marks]
         here = next((place for place in places if found[place] >= each.count), None)
         assert here is not None, (
             f"{each.count} x {each.code} at {each.marks} missing among {dict(found)}\n{_shown(run)}"
@@ -86,7 +86,7 @@ def _place(finding: Event) -> Place:
 def _verify_verdicts(scenario: Scenario, run: Run, events: list[Event]) -> None:
     verdicts = [event for event in events if event["event"] == "poolwitness.verdict"]
     mine = [verdict for verdict in verdicts if verdict["process.pid"] == run.pid]
-    assert len(mine) == (0 if scenario.head.outcome == "no verdict" else 1), _shown(run)
+    assert len(mine) == (0 if scenario.header.outcome == "no verdict" else 1), _shown(run)
     counts = Counter(verdict["process.pid"] for verdict in verdicts)
     assert all(count == 1 for count in counts.values()), f"more than one verdict of a process: {counts}"
     for pid in {event["process.pid"] for event in events}:

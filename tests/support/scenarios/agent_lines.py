@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from tests.schema.validation import validate
+from tests.support.validation import validate
 
 LINE_BYTES = 4096
 ALWAYS: dict[str, type | tuple[type, ...]] = {
