@@ -17,7 +17,7 @@ demo: .venv-demo/made
 # Not an editable install: .pth files are not read from those.
 test: .venv/made
 	.venv/bin/python $(INSTALL) --no-deps --force-reinstall .
-	.venv/bin/python -m pytest -m "not slow and not servers and not once and not once_a_python and not of_a_kind" $(PYTEST)
+	.venv/bin/python -m pytest -m "not slow and not servers and not matrix_once and not per_python and not sampled" $(PYTEST)
 
 # Faults injected everywhere, hostile input, kills, dumps, every page's examples: some ten minutes.
 slow: .venv/made

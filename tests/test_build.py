@@ -20,7 +20,7 @@ from tools.matrix.environments import make_bare, site_packages
 
 pytestmark = [
     pytest.mark.matrix,
-    pytest.mark.once_a_python,
+    pytest.mark.per_python,
     pytest.mark.skipif(
         os.name == "nt", reason="its compiler is not named by CC, and a file that is loaded cannot be changed"
     ),

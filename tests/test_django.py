@@ -16,7 +16,7 @@ from tests.support.programs import environment, run
 pytestmark = [
     pytest.mark.servers,
     pytest.mark.matrix,
-    pytest.mark.once_a_python,
+    pytest.mark.per_python,
     pytest.mark.skipif(sys.platform == "win32", reason="it is ended by POSIX signals"),
 ]
 SETTINGS = {"DJANGO_SETTINGS_MODULE": "shop_settings"}

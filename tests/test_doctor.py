@@ -17,7 +17,7 @@ from poolwitness.cli.interpreter import at_exit
 from poolwitness.observe.call_site import capture_for, walk
 from tests.support.commands import cli
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.matrix_once
 
 SITEDIR = Path(poolwitness.__file__).parent / "site"
 

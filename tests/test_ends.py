@@ -22,7 +22,7 @@ RATIO, NOISE_S, TIMES = 1.2, 0.3, 5
 ends = [
     pytest.mark.servers,
     pytest.mark.matrix,
-    pytest.mark.once_a_python,
+    pytest.mark.per_python,
     pytest.mark.skipif(sys.platform == "win32", reason="these are ends of POSIX processes"),
 ]
 CELLS = [

@@ -16,7 +16,7 @@ from tests.scenarios.connecting.wrong_password.server_settings import want_a_pas
 from tests.support.programs import environment, split
 from tests.support.programs import run as run_program
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.matrix_once
 
 PROGRAMS = Path(__file__).parent / "exhaustion_notes"
 DOCUMENT = Path(__file__).parent.parent / "docs" / "exhaustion.md"

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.programs import environment, run, strict
 
-pytestmark = [pytest.mark.once, pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")]
+pytestmark = [pytest.mark.matrix_once, pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")]
 
 FORKING = """
     import ctypes, os, sys

@@ -12,7 +12,7 @@ from tests.support.programs import environment, run
 pytestmark = [
     pytest.mark.servers,
     pytest.mark.matrix,
-    pytest.mark.once_a_python,
+    pytest.mark.per_python,
     pytest.mark.skipif(sys.platform == "win32" or sys.version_info >= (3, 15), reason="not installed there"),
 ]
 OFTEN = {"POOLWITNESS_HELD_S": "0.5", "POOLWITNESS_SWEEP_S": "0.1"}

@@ -13,7 +13,7 @@ from tests.support.programs import Ran, environment, run, same
 
 ON = {"POOLWITNESS": "1"}
 # Names and layouts differ between releases of Python and psycopg_pool.
-ON_THE_MATRIX = (pytest.mark.matrix, pytest.mark.once_a_python)
+ON_THE_MATRIX = (pytest.mark.matrix, pytest.mark.per_python)
 LEVELS = (
     pytest.param("exit", marks=ON_THE_MATRIX),
     pytest.param("watch", marks=pytest.mark.matrix),

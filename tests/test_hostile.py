@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.support.programs import Ran, environment, run, same, strict
-from tests.test_config import BAD
+from tests.unit.test_config import BAD
 
 pytestmark = pytest.mark.slow
 

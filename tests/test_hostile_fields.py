@@ -102,7 +102,7 @@ def renderer(profile: str) -> JsonRenderer:
     return render
 
 
-@pytest.mark.once
+@pytest.mark.matrix_once
 @pytest.mark.parametrize("profile", ["default", *[pytest.param(name, marks=pytest.mark.slow) for name in NAMES[1:]]])
 @pytest.mark.parametrize("event", EVENTS, ids=BY_NAME)
 def test_each_hostile_value_in_each_field(event: Event, profile: str) -> None:
@@ -116,7 +116,7 @@ def test_each_hostile_value_in_each_field(event: Event, profile: str) -> None:
         check(event.name, written(event.name, dict.fromkeys(full, value), render))
 
 
-@pytest.mark.once
+@pytest.mark.matrix_once
 @pytest.mark.parametrize("profile", NAMES[1:])
 @pytest.mark.parametrize("event", EVENTS, ids=BY_NAME)
 def test_one_hostile_value_in_each_field(event: Event, profile: str) -> None:

@@ -24,7 +24,7 @@ from tests.support.journald import Journal
 from tests.support.programs import LINE_BYTES, environment
 
 pytestmark = [
-    pytest.mark.once,
+    pytest.mark.matrix_once,
     pytest.mark.skipif(sys.platform == "win32", reason="it forks"),
     pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning"),
 ]

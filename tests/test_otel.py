@@ -18,7 +18,7 @@ from poolwitness.otel import metrics as otel_metrics
 from tests.support.programs import PATIENCE_S, environment, run, same
 from tests.support.validation import validate
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.matrix_once
 
 PROGRAM = """
     import asyncio, os, sys, threading, time

@@ -15,7 +15,7 @@ import pytest
 from tests.support.commands import check_words, environ
 
 pytestmark = [
-    pytest.mark.once,
+    pytest.mark.matrix_once,
     pytest.mark.skipif(os.name == "nt", reason="Windows has other statuses and other signals"),
 ]
 

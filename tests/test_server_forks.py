@@ -16,7 +16,7 @@ from tests.ends.lives import PROGRAMS, Life
 pytestmark = [
     pytest.mark.servers,
     pytest.mark.matrix,
-    pytest.mark.once_a_python,
+    pytest.mark.per_python,
     pytest.mark.skipif(sys.platform == "win32", reason="these are ends of POSIX processes"),
 ]
 GUNICORN = gunicorn("--preload", "--config", "before_fork_gunicorn.py", app="before_fork:app")

@@ -446,7 +446,7 @@ OURS = """
 """
 
 
-@pytest.mark.once_a_python
+@pytest.mark.per_python
 @pytest.mark.parametrize("level", ["exit", "watch", "trace"])
 def test_compiled_code_is_loaded_for_trace_alone(level: str, dsn: str) -> None:
     ran = run(OURS, environment(DSN=dsn, POOLWITNESS="1", POOLWITNESS_LEVEL=level))

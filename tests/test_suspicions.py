@@ -33,7 +33,7 @@ RETURNED_MEANWHILE = """
 """
 
 
-@pytest.mark.once
+@pytest.mark.matrix_once
 def test_a_connection_that_returns_while_it_is_told_is_taken_back(dsn: str) -> None:
     often = {"POOLWITNESS_HELD_S": "0.2", "POOLWITNESS_SWEEP_S": "0.1", "POOLWITNESS_OUTPUT": "logging"}
     ran = run(RETURNED_MEANWHILE, environment(DSN=dsn, POOLWITNESS="1", **often))

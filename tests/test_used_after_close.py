@@ -51,7 +51,7 @@ ASYNC = """
 """
 
 
-@pytest.mark.once
+@pytest.mark.matrix_once
 @pytest.mark.parametrize("level", ["exit", "watch", "trace"])
 @pytest.mark.parametrize("program", [SYNC, ASYNC], ids=["sync", "async"])
 def test_each_use_counts_once(program: str, level: str, dsn: str) -> None:

@@ -18,8 +18,8 @@ pytest.importorskip("duckdb")
 pytest.importorskip("playwright")
 
 from poolwitness.logreport.renderings import page
-from tests.history.test_answers import report_of
 from tests.support.log_lines import Process, day
+from tests.support.reports import report_of
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 pytestmark = [

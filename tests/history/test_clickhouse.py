@@ -18,9 +18,8 @@ from poolwitness.logreport.columns import COLUMNS
 from poolwitness.logreport.reading import read
 from poolwitness.logreport.sources import sources
 from poolwitness.logreport.store import Store
-from tests.history.test_answers import history
 from tests.support.clickhouse import ClickHouse
-from tests.support.log_lines import Process, day
+from tests.support.log_lines import Process, day, history
 
 pytestmark = pytest.mark.slow  # its server is half a gigabyte
 

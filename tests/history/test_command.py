@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,8 @@ import pytest
 
 pytest.importorskip("duckdb")
 
-from tests.history.test_answers import history
 from tests.support.commands import cli, environ
-from tests.support.log_lines import Process
+from tests.support.log_lines import Process, history
 from tests.support.programs import environment, run
 
 LEAKY = """
@@ -161,3 +161,30 @@ def test_the_name_of_a_broken_file_steers_no_terminal(tmp_path: Path, form: str)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert "a�b�::error::c�" in (json.loads(ran.stdout)["read"]["troubles"][0] if form == "json" else ran.stdout)
     assert not re.search(r"[\x00-\x09\x0b-\x1f\u202e]|^::error", ran.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("form", "check"),
+    [
+        ("sarif", lambda text: json.loads(text)["version"] == "2.1.0"),
+        ("github", lambda text: text.startswith("::")),
+        ("gitlab", lambda text: len(json.loads(text)) == 5),
+        ("markdown", lambda text: text.startswith("## poolwitness: 5 faults")),
+    ],
+)
+def test_each_format_on_the_command_line(tmp_path: Path, form: str, check: Callable[[str], bool]) -> None:
+    (tmp_path / "a.log").write_bytes(history())
+    ran = cli("report", str(tmp_path / "a.log"), "--format", form, PYTHONIOENCODING="ascii")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert check(ran.stdout)
+
+
+def test_the_page_on_the_command_line(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_bytes(history())
+    ran = cli("report", str(tmp_path / "a.log"), "--html", str(tmp_path / "a.html"))
+    assert (ran.returncode, ran.stdout) == (0, "")
+    assert ran.stderr == f"poolwitness: the report is in {tmp_path / 'a.html'}.\n"
+    assert (tmp_path / "a.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    ran = cli("report", str(tmp_path / "a.log"), "--html", str(tmp_path / "no" / "a.html"))
+    assert ran.returncode == 2
+    assert "cannot be written (No such file or directory)" in ran.stderr

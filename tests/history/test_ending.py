@@ -19,9 +19,8 @@ pytest.importorskip("duckdb")
 pytest.importorskip("rich")
 
 from poolwitness.logreport.workspace import PREFIX, YOUNG_S
-from tests.history.test_answers import history
 from tests.support.commands import cli, environ
-from tests.support.log_lines import Process
+from tests.support.log_lines import Process, history
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and terminals of POSIX")
 

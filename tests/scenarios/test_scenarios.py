@@ -18,7 +18,7 @@ SCENARIOS = find_scenarios()
 BY_ID = {scenario.id: scenario for scenario in SCENARIOS}
 OF_EACH_KIND = some_of_each_kind(SCENARIOS)
 MARKED = [
-    pytest.param(scenario, marks=[] if scenario in OF_EACH_KIND else pytest.mark.of_a_kind, id=scenario.id)
+    pytest.param(scenario, marks=[] if scenario in OF_EACH_KIND else pytest.mark.sampled, id=scenario.id)
     for scenario in SCENARIOS
 ]
 
@@ -55,7 +55,7 @@ def test_scenario(scenario: Scenario, mode: str, runs: ParallelRuns) -> None:
 
 
 @pytest.mark.matrix
-@pytest.mark.once_a_python
+@pytest.mark.per_python
 @pytest.mark.parametrize("mode", OTHER_MODES)
 @pytest.mark.parametrize("scenario", [BY_ID[name] for name in BY_EVERY_MODE], ids=lambda scenario: scenario.id)
 def test_scenario_by_every_mode(scenario: Scenario, mode: str, runs: ParallelRuns) -> None:
@@ -66,7 +66,7 @@ def test_scenario_by_every_mode(scenario: Scenario, mode: str, runs: ParallelRun
 
 
 @pytest.mark.matrix
-@pytest.mark.once_a_python
+@pytest.mark.per_python
 @pytest.mark.parametrize("mode", ["off"])
 @pytest.mark.parametrize("scenario", [BY_ID[name] for name in SWITCHED_OFF], ids=lambda scenario: scenario.id)
 def test_switched_off(scenario: Scenario, mode: str, runs: ParallelRuns) -> None:

@@ -94,4 +94,27 @@ def day(days_ago: float) -> float:
     return NOW - days_ago * DAY
 
 
+def history() -> bytes:
+    """Three weeks of a shop: one fault that got worse, one new, one gone, one steady, one that came back by itself."""
+    lines = []
+    for days_ago, name, found in (
+        (20, "old", ["PW001 gone", "PW101 pausing"]),
+        (13, "before-1", ["PW001 gone", "PW101 worse", "PW001 steady", "PW103 slow", "PW001 unseen"]),
+        (12, "before-2", ["PW001 gone"]),
+        (2, "now-1", ["PW101 worse", "PW101 worse", "PW101 new", "PW001 steady", "PW101 pausing"]),
+        (0, "now-2", ["PW101 worse", "PW101 new", "PW101 new"]),
+    ):
+        process = Process(name, at=day(days_ago))
+        lines.append(process.opened(file="/app/shop/db.py"))
+        for number, words in enumerate(found):
+            rule, fingerprint = words.split()
+            file = "/app/shop/removed.py" if fingerprint == "unseen" else "/app/shop/db.py"
+            lines.append(process.found(rule, fingerprint, line=10 + number, file=file))
+        if name == "before-1":
+            lines.append(process.line("poolwitness.finding.resolved", **{"poolwitness.fingerprint": "slow"}))
+        if name != "now-2":
+            lines.append(process.verdict(len(found)))
+    return b"".join(lines)
+
+
 assert time.time() > NOW, "clocks that are ahead are passed over"

@@ -120,9 +120,9 @@ def _marked(cell: Cell, newest: str, options: argparse.Namespace) -> str:
     """The tests of one cell: fewer for the older pools, and the rest for one."""
     marked: str = options.marked
     if cell.pool != newest:
-        marked = f"({marked}) and not once_a_python"
-        return f"{marked} and not of_a_kind" if options.cover else marked
-    return f"({marked}) or (once and not slow)" if marked == "matrix" and cell.series == ONCE_ON else marked
+        marked = f"({marked}) and not per_python"
+        return f"{marked} and not sampled" if options.cover else marked
+    return f"({marked}) or (matrix_once and not slow)" if marked == "matrix" and cell.series == ONCE_ON else marked
 
 
 def _database() -> AbstractContextManager[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from poolwitness.diagnose import pages
-from tests.support.log_lines import Process, day
+from tests.support.log_lines import Process, day, history
 
 if TYPE_CHECKING:
     from poolwitness.logreport.answers import Report
@@ -17,9 +17,9 @@ EVIL = "</pre><script>alert(1)</script>\"'><img src=x onerror=y> a|b\\|c `c` @te
 
 def report_of(*arguments: Any) -> Report:
     """The report on some lines; only where DuckDB is installed, which these tests are skipped without."""
-    from tests.history import test_answers
+    from tests.support import reports
 
-    return test_answers.report_of(*arguments)
+    return reports.report_of(*arguments)
 
 
 # Files as programs name them, and as nobody does.
@@ -47,8 +47,6 @@ FILES = (
 
 @pytest.fixture(scope="session")
 def known(tmp_path_factory: pytest.TempPathFactory) -> Report:
-    from tests.history.test_answers import history
-
     return report_of(tmp_path_factory.mktemp("known"), history())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from html.parser import HTMLParser
 from pathlib import Path
@@ -19,8 +19,6 @@ pytest.importorskip("rich")
 from poolwitness.logreport.answers import Report
 from poolwitness.logreport.paths import in_repository
 from poolwitness.logreport.renderings import document, markdown, page, reviews
-from tests.history.test_answers import history
-from tests.support.commands import cli
 
 
 def test_json_has_every_answer(any_report: Report) -> None:
@@ -147,33 +145,6 @@ def test_a_page_of_500_findings_folds_most(many: Report) -> None:
     text = page.render(many)
     assert "<summary>475 more</summary>" in text
     assert text.count("<article") == 500
-
-
-@pytest.mark.parametrize(
-    ("form", "check"),
-    [
-        ("sarif", lambda text: json.loads(text)["version"] == "2.1.0"),
-        ("github", lambda text: text.startswith("::")),
-        ("gitlab", lambda text: len(json.loads(text)) == 5),
-        ("markdown", lambda text: text.startswith("## poolwitness: 5 faults")),
-    ],
-)
-def test_each_format_on_the_command_line(tmp_path: Path, form: str, check: Callable[[str], bool]) -> None:
-    (tmp_path / "a.log").write_bytes(history())
-    ran = cli("report", str(tmp_path / "a.log"), "--format", form, PYTHONIOENCODING="ascii")
-    assert (ran.returncode, ran.stderr) == (0, "")
-    assert check(ran.stdout)
-
-
-def test_the_page_on_the_command_line(tmp_path: Path) -> None:
-    (tmp_path / "a.log").write_bytes(history())
-    ran = cli("report", str(tmp_path / "a.log"), "--html", str(tmp_path / "a.html"))
-    assert (ran.returncode, ran.stdout) == (0, "")
-    assert ran.stderr == f"poolwitness: the report is in {tmp_path / 'a.html'}.\n"
-    assert (tmp_path / "a.html").read_text(encoding="utf-8").startswith("<!doctype html>")
-    ran = cli("report", str(tmp_path / "a.log"), "--html", str(tmp_path / "no" / "a.html"))
-    assert ran.returncode == 2
-    assert "cannot be written (No such file or directory)" in ran.stderr
 
 
 @contextmanager

@@ -9,42 +9,10 @@ import pytest
 
 pytest.importorskip("duckdb")
 
-from poolwitness.logreport.answers import Fault, Report, answer
-from poolwitness.logreport.reading import read
+from poolwitness.logreport.answers import Fault, Report
 from poolwitness.logreport.sentences import cleanness, verdict
-from poolwitness.logreport.sources import sources
-from poolwitness.logreport.store import Store
-from tests.support.log_lines import NOW, Process, day
-
-
-def history() -> bytes:
-    """Three weeks of a shop: one fault that got worse, one new, one gone, one steady, one that came back by itself."""
-    lines = []
-    for days_ago, name, found in (
-        (20, "old", ["PW001 gone", "PW101 pausing"]),
-        (13, "before-1", ["PW001 gone", "PW101 worse", "PW001 steady", "PW103 slow", "PW001 unseen"]),
-        (12, "before-2", ["PW001 gone"]),
-        (2, "now-1", ["PW101 worse", "PW101 worse", "PW101 new", "PW001 steady", "PW101 pausing"]),
-        (0, "now-2", ["PW101 worse", "PW101 new", "PW101 new"]),
-    ):
-        process = Process(name, at=day(days_ago))
-        lines.append(process.opened(file="/app/shop/db.py"))
-        for number, words in enumerate(found):
-            rule, fingerprint = words.split()
-            file = "/app/shop/removed.py" if fingerprint == "unseen" else "/app/shop/db.py"
-            lines.append(process.found(rule, fingerprint, line=10 + number, file=file))
-        if name == "before-1":
-            lines.append(process.line("poolwitness.finding.resolved", **{"poolwitness.fingerprint": "slow"}))
-        if name != "now-2":
-            lines.append(process.verdict(len(found)))
-    return b"".join(lines)
-
-
-def report_of(folder: Path, content: bytes) -> Report:
-    """The answers to one file."""
-    (folder / "all.log").write_bytes(content)
-    with Store() as store:
-        return answer(store, read(sources([str(folder / "all.log")]), store))
+from tests.support.log_lines import NOW, Process, day, history
+from tests.support.reports import report_of
 
 
 @pytest.fixture(scope="module")

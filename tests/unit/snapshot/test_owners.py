@@ -18,7 +18,7 @@ import pytest
 
 from poolwitness.snapshot.owners import BUDGET_S, LONGEST, owners_of
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.matrix_once
 
 # These tests are about what is found; what it may cost is asked at the end.
 PATIENCE_S = 20.0
