@@ -10,8 +10,10 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from poolwitness.report.profiles import restored
@@ -19,6 +21,7 @@ from tests.support.validation import validate
 
 PATIENCE_S = 60.0
 LINE_BYTES = 4096
+ON = {"POOLWITNESS": "1"}
 
 
 @dataclass(frozen=True)
@@ -158,3 +161,19 @@ def same(with_agent: Ran, without: Ran) -> None:
         difference = "\n".join(difflib.unified_diff(left, right, "without", "with the agent", lineterm=""))
         assert getattr(with_agent, name) == getattr(without, name), f"another {name}:\n{difference}"
     assert with_agent.status == without.status, with_agent.stderr.decode(errors="replace")
+
+
+def both(program: str, dsn: str = "", *, options: tuple[str, ...] = (), **variables: str) -> tuple[Ran, Ran]:
+    """The program with the agent, and without."""
+    env = environment(DSN=dsn)
+    return run(program, {**env, **ON, **variables}, options=options), run(program, env, options=options)
+
+
+@contextmanager
+def stderr_to_file(path: Path) -> Iterator[int]:
+    """A descriptor to give to a program."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        yield fd
+    finally:
+        os.close(fd)

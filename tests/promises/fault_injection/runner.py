@@ -1,4 +1,4 @@
-"""Ask zygotes for runs, several at a time."""
+"""Run the program on fork servers, several at a time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.fault import zygote
+from tests.promises.fault_injection import fork_server as fork_server
 from tests.support.programs import Ran, environment, strict
 
 PROGRAM = Path(__file__).with_name("program.py")
@@ -49,8 +49,8 @@ class Injected:
     reached: tuple[str, ...]
 
 
-class Zygotes:
-    """Some zygotes for each processor."""
+class ForkServers:
+    """Some fork servers for each processor."""
 
     def __init__(self, dsn: str) -> None:
         self._env = environment(DSN=dsn)
@@ -59,11 +59,11 @@ class Zygotes:
         self._free: queue.SimpleQueue[subprocess.Popen[str]] = queue.SimpleQueue()
 
     @contextmanager
-    def running(self) -> Iterator[Zygotes]:
+    def running(self) -> Iterator[ForkServers]:
         """Start them, and end them at the end."""
         started = [
             subprocess.Popen(
-                [sys.executable, zygote.__file__],
+                [sys.executable, fork_server.__file__],
                 env=self._env,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""What programs do with pools, in a second: run by `tests.fault.zygote` with and without the agent.
+"""What programs do with pools, in a second: run by `fork_server` with and without the agent.
 
 With the argument ``rich`` it does everything once; with ``close`` it leaves pools open, to be closed by
 POOLWITNESS_CLOSE; with ``late`` it leaves one open whose ``__del__`` holds up the exit.

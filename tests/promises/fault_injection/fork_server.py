@@ -15,15 +15,16 @@ import signal
 import sys
 import time
 import urllib.parse  # noqa: F401
+from pathlib import Path
 from typing import Any
 
 import psutil  # noqa: F401
 import psycopg  # noqa: F401
 import structlog  # noqa: F401
 
-sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+sys.path.append(str(Path(__file__).resolve().parents[3]))
 
-from tests.fault import injection
+from tests.promises.fault_injection import injection
 
 EXCEPTIONS: dict[str, type[BaseException]] = {"RuntimeError": RuntimeError, "KeyboardInterrupt": KeyboardInterrupt}
 PTH = "poolwitness.pth"

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.fault.injection import functions, target
-from tests.fault.runner import VARIANTS, Injected, Zygotes
+from tests.promises.fault_injection.injection import functions, target
+from tests.promises.fault_injection.runner import VARIANTS, ForkServers, Injected
 from tests.support.programs import same
 
 pytestmark = pytest.mark.slow
@@ -33,36 +33,36 @@ BOUNDARIES = {
 
 
 @pytest.fixture(scope="module")
-def zygotes(dsn: str) -> Iterator[Zygotes]:
-    with Zygotes(dsn).running() as running:
+def fork_servers(dsn: str) -> Iterator[ForkServers]:
+    with ForkServers(dsn).running() as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def undisturbed(zygotes: Zygotes) -> dict[str, Injected]:
+def undisturbed(fork_servers: ForkServers) -> dict[str, Injected]:
     """Each variant without the agent."""
-    return {variant: zygotes.run(variant, agent=False) for variant in VARIANTS}
+    return {variant: fork_servers.run(variant, agent=False) for variant in VARIANTS}
 
 
 @pytest.fixture(scope="module")
-def reached(zygotes: Zygotes) -> dict[str, str]:
+def reached(fork_servers: ForkServers) -> dict[str, str]:
     """The functions that are called at all, and the variant that calls each."""
     found: dict[str, str] = {}
     for variant in reversed(VARIANTS):
-        recorded = zygotes.run(variant, record=True)
+        recorded = fork_servers.run(variant, record=True)
         assert recorded.ran.status == 0
         found.update(dict.fromkeys(recorded.reached, variant))
     return found
 
 
-def test_the_program_does_what_it_is_for(undisturbed: dict[str, Injected], zygotes: Zygotes) -> None:
+def test_the_program_does_what_it_is_for(undisturbed: dict[str, Injected], fork_servers: ForkServers) -> None:
     for variant, without in undisturbed.items():
         assert without.ran.status == 0, without.ran.stderr.decode()
         assert without.ran.stdout.endswith(b"over\n")
         assert without.ran.stderr == b""
-        with_agent = zygotes.run(variant)
+        with_agent = fork_servers.run(variant)
         assert with_agent.ran.stdout == without.ran.stdout
-    rules = set(zygotes.run("rich").ran.rules)
+    rules = set(fork_servers.run("rich").ran.rules)
     wanted = {
         "PW001",
         "PW002",
@@ -80,7 +80,7 @@ def test_the_program_does_what_it_is_for(undisturbed: dict[str, Injected], zygot
         "PW402",
     }
     assert wanted <= rules, wanted - rules
-    assert zygotes.run("late").ran.rules == ["PW003"], "stderr, where logging cannot be called any more"
+    assert fork_servers.run("late").ran.rules == ["PW003"], "stderr, where logging cannot be called any more"
 
 
 def test_a_boundary_is_what_it_says() -> None:
@@ -99,14 +99,14 @@ def test_most_functions_are_reached(reached: dict[str, str]) -> None:
 
 @pytest.mark.timeout(1800)
 def test_any_one_function_may_raise(
-    undisturbed: dict[str, Injected], reached: dict[str, str], zygotes: Zygotes
+    undisturbed: dict[str, Injected], reached: dict[str, str], fork_servers: ForkServers
 ) -> None:
     noticed = []
     silent = []
     chosen = [name for name in ALL if name not in BOUNDARIES]
     for variant in VARIANTS:
         targets = [name for name in chosen if reached.get(name) == variant]
-        for injected in zygotes.run_all(variant, targets):
+        for injected in fork_servers.run_all(variant, targets):
             if injected.target not in injected.reached:
                 silent.append(injected.target)
             try:
