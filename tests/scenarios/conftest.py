@@ -18,19 +18,19 @@ _RUNS = pytest.StashKey[ParallelRuns]()
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the tests that wait for a scenario last."""
-    items.sort(key=lambda item: _wanted_by(item) is not None)
+    items.sort(key=lambda item: _waits_for(item) is not None)
 
 
 def pytest_runtestloop(session: pytest.Session) -> None:
     """Start the scenarios that the selected tests wait for."""
-    wanted = list(filter(None, map(_wanted_by, session.items)))
-    if not wanted or session.config.option.collectonly:
+    selected = list(filter(None, map(_waits_for, session.items)))
+    if not selected or session.config.option.collectonly:
         return
     dsn = uri_of(session.config)
     resources = ExitStack()
     session.config.add_cleanup(resources.close)
     folder = resources.enter_context(tempfile.TemporaryDirectory(prefix="scenarios-"))
-    runs = session.config.stash[_RUNS] = ParallelRuns(wanted, dsn, Path(folder))
+    runs = session.config.stash[_RUNS] = ParallelRuns(filter(_runs_here, selected), dsn, Path(folder))
     resources.callback(runs.close)
 
 
@@ -40,13 +40,15 @@ def runs(pytestconfig: pytest.Config) -> ParallelRuns:
     return pytestconfig.stash[_RUNS]
 
 
-def _wanted_by(item: pytest.Item) -> tuple[Scenario, str] | None:
+def _waits_for(item: pytest.Item) -> tuple[Scenario, str] | None:
     callspec = getattr(item, "callspec", None)
     params = {} if callspec is None else callspec.params
     scenario, mode = params.get("scenario"), params.get("mode")
-    if not isinstance(scenario, Scenario) or mode is None:
-        return None
+    return (scenario, mode) if isinstance(scenario, Scenario) and mode is not None else None
+
+
+def _runs_here(selected: tuple[Scenario, str]) -> bool:
     try:
-        return (scenario, mode) if scenario.header.runs_here else None
+        return selected[0].header.runs_here
     except HeaderError:
-        return None  # the tests that read it fail, and say why
+        return False  # the tests that read it fail, and say why

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.ends.book import EndsBook
-from tests.ends.cells import PROGRAMS, SERVERS, Cell
-from tests.ends.lives import Life
-from tests.ends.table import PAGE, page
+from tests.processes.ends.cells import PROGRAMS, SERVERS, Cell
+from tests.processes.ends.parallel_runs import ParallelRuns
+from tests.processes.ends.run import CellRun
+from tests.processes.ends.table import PAGE, page
 from tests.support.commands import cli
 from tests.support.programs import strict
 
@@ -34,11 +34,11 @@ CELLS = [
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_its_end_has_its_report(cell: Cell, ends_book: EndsBook) -> None:
+def test_its_end_has_its_report(cell: Cell, runs: ParallelRuns) -> None:
     """One verdict from the hook that the table names, or none, and then all of it is in the black box."""
     if cell.needs and importlib.util.find_spec(cell.needs) is None:
         pytest.fail(f"{cell.needs} is not installed: pip install '.[servers]'")
-    with_agent, without = ends_book.pair(cell)
+    with_agent, without = runs.pair(cell)
     assert (with_agent.status, without.status) == (cell.status, cell.status), with_agent.stderr
     assert with_agent.words == without.words
     assert without.events == []
@@ -54,12 +54,12 @@ def test_its_end_has_its_report(cell: Cell, ends_book: EndsBook) -> None:
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_its_end_takes_as_long_as_without_the_agent(cell: Cell, ends_book: EndsBook) -> None:
+def test_its_end_takes_as_long_as_without_the_agent(cell: Cell, runs: ParallelRuns) -> None:
     """The best of some runs, where it seems to have taken longer."""
-    pairs = [ends_book.pair(cell)]
+    pairs = [runs.pair(cell)]
     while (times := _best(pairs))[0] > times[1] * RATIO + NOISE_S * _crowd():
         assert len(pairs) < TIMES, f"{times[0]:.2f} s with the agent, {times[1]:.2f} s without"
-        pairs.append(ends_book.again(cell))
+        pairs.append(runs.again(cell))
 
 
 def _crowd() -> float:
@@ -67,7 +67,7 @@ def _crowd() -> float:
     return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
-def _best(pairs: list[tuple[Life, Life]]) -> tuple[float, float]:
+def _best(pairs: list[tuple[CellRun, CellRun]]) -> tuple[float, float]:
     return min(pair[0].seconds for pair in pairs), min(pair[1].seconds for pair in pairs)
 
 

@@ -11,8 +11,8 @@ from hypothesis.stateful import run_state_machine_as_test
 
 import poolwitness
 from poolwitness import agent
-from tests.ledger_model.with_tasks import WithTasks
-from tests.ledger_model.with_threads import WithThreads
+from tests.processes.ledger_model.with_tasks import WithTasks
+from tests.processes.ledger_model.with_threads import WithThreads
 
 LIVES = settings(
     max_examples=8,

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.ends.cells import Cell
+from tests.processes.ends.cells import Cell
 from tests.support.programs import environment, split
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -28,7 +28,7 @@ _ports = iter([10_000 + (os.getpid() * 1_009 + number) % 20_000 for number in ra
 
 
 @dataclass(frozen=True)
-class Life:
+class CellRun:
     """How it ended, what it said, and what the agent told."""
 
     status: int
@@ -53,7 +53,7 @@ class Life:
         return list(dict.fromkeys(event["process.pid"] for event in self.events))
 
 
-def live(cell: Cell, dsn: str, folder: Path, agent: bool) -> Life:
+def run_cell(cell: Cell, dsn: str, folder: Path, agent: bool) -> CellRun:
     """Run a cell of the table from its start to its end.
 
     Args:
@@ -93,7 +93,7 @@ def live(cell: Cell, dsn: str, folder: Path, agent: bool) -> Life:
         ending_mono = float((folder / "mark").read_text())
     events, own = split((folder / "stderr").read_bytes())
     said = (folder / "stdout").read_text("utf-8", "replace")
-    return Life(status, said, own.decode("utf-8", "replace"), events, ended_mono - ending_mono, folder / "boxes")
+    return CellRun(status, said, own.decode("utf-8", "replace"), events, ended_mono - ending_mono, folder / "boxes")
 
 
 def _end(cell: Cell, process: subprocess.Popen[bytes], ports: dict[str, int], folder: Path) -> float:

@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 
 from poolwitness.blackbox import directory as files
-from poolwitness.blackbox import format as layout
 from poolwitness.blackbox import reader
 from poolwitness.blackbox.contents import Remains
-from tests.blackbox.killing import Victim, compare, moment_s, remains_in
+from tests.processes.blackbox.kill import Victim, compare, moment_s, remains_in
 from tests.support.programs import environment, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL to send there")]
@@ -360,9 +359,3 @@ def test_off_is_not_even_imported(tmp_path: Path, dsn: str) -> None:
     """
     ran = run(program, settings(tmp_path, dsn, POOLWITNESS_BLACKBOX=""))
     assert (ran.stdout, ran.status) == (b"[]\n", 0)
-
-
-def test_the_size_of_a_file_is_what_the_documentation_says() -> None:
-    assert layout.SIZE < 3_000_000
-    assert layout.HOLDERS.end <= layout.FRAMES.offset < layout.FRAMES.end <= layout.STACKS.offset
-    assert layout.STACKS.end <= layout.CELLS.offset < layout.CELLS.end == layout.SIZE

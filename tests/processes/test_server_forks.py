@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.ends.book import EndsBook
-from tests.ends.cells import ATEXIT, NO_UWSGI, TERM, Cell, celery, gunicorn, uwsgi
-from tests.ends.lives import PROGRAMS, Life
+from tests.processes.ends.cells import ATEXIT, NO_UWSGI, TERM, Cell, celery, gunicorn, uwsgi
+from tests.processes.ends.parallel_runs import ParallelRuns
+from tests.processes.ends.run import PROGRAMS, CellRun
 
 pytestmark = [
     pytest.mark.servers,
@@ -45,20 +45,20 @@ def cells(opened: str) -> list[Any]:
     ]
 
 
-def lived(cell: Cell, book: EndsBook) -> Life:
-    """Its life with the agent, which differs in nothing from that without."""
+def ran_with_agent(cell: Cell, runs: ParallelRuns) -> CellRun:
+    """Its run with the agent, which differs in nothing from that without."""
     if importlib.util.find_spec(cell.needs) is None:
         pytest.fail(f"{cell.needs} is not installed: pip install '.[servers]'")
-    with_agent, without = book.pair(cell)
+    with_agent, without = runs.pair(cell)
     assert (with_agent.status, without.status) == (0, 0), with_agent.stderr
     assert with_agent.words == without.words
     assert "part_disabled" not in str(with_agent.events)
     return with_agent
 
 
-def found_in(life: Life) -> list[dict[str, Any]]:
+def found_in(ran: CellRun) -> list[dict[str, Any]]:
     """The findings of all its processes."""
-    return [event for event in life.events if event["event"] == "poolwitness.finding"]
+    return [event for event in ran.events if event["event"] == "poolwitness.finding"]
 
 
 def line(mark: str) -> int:
@@ -69,27 +69,27 @@ def line(mark: str) -> int:
 
 
 @pytest.mark.parametrize("cell", cells("before"))
-def test_a_worker_that_uses_the_pool_of_its_server_is_told(cell: Cell, ends_book: EndsBook) -> None:
-    life = lived(cell, ends_book)
-    (found,) = found_in(life)
-    master, worker = life.pids
+def test_a_worker_that_uses_the_pool_of_its_server_is_told(cell: Cell, runs: ParallelRuns) -> None:
+    ran = ran_with_agent(cell, runs)
+    (found,) = found_in(ran)
+    master, worker = ran.pids
     assert (found["poolwitness.rule"], found["poolwitness.forked_by"]) == ("PW401", cell.model)
     assert (found["process.pid"], found["poolwitness.opened_pid"]) == (worker, master)
     assert (found["code.file.path"], found["code.line.number"]) == (str(PROGRAMS / "before_fork.py"), line("used"))
     assert found["poolwitness.opened_at"] == f"{PROGRAMS / 'before_fork.py'}:{line('opened')}"
     assert ADVICE[cell.model] in found["poolwitness.fix"]
-    (verdict,) = life.of(worker, "poolwitness.verdict")
+    (verdict,) = ran.of(worker, "poolwitness.verdict")
     assert (verdict["poolwitness.hook"], verdict["poolwitness.found.PW401"]) == (HOOK[cell.model], 1)
     # uWSGI's master runs no exit hook.
-    assert [told["poolwitness.verdict"] for told in life.of(master, "poolwitness.verdict")] == (
+    assert [told["poolwitness.verdict"] for told in ran.of(master, "poolwitness.verdict")] == (
         [] if cell.model == "uwsgi" else ["clean"]
     )
 
 
 @pytest.mark.parametrize("cell", cells("after"))
-def test_a_pool_that_is_opened_as_advised_is_clean(cell: Cell, ends_book: EndsBook) -> None:
-    life = lived(cell, ends_book)
-    assert found_in(life) == []
-    told = [event for event in life.events if event["event"] == "poolwitness.verdict"]
+def test_a_pool_that_is_opened_as_advised_is_clean(cell: Cell, runs: ParallelRuns) -> None:
+    ran = ran_with_agent(cell, runs)
+    assert found_in(ran) == []
+    told = [event for event in ran.events if event["event"] == "poolwitness.verdict"]
     assert HOOK[cell.model] in [verdict["poolwitness.hook"] for verdict in told]
     assert {verdict["poolwitness.verdict"] for verdict in told} == {"clean"}

@@ -14,7 +14,7 @@ import pytest
 
 from tools.matrix.environments import python_of, site_packages
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "sitecustomize_example" / "sitecustomize.py"
 IN_PACKAGE = ROOT / "agent" / "poolwitness" / "site" / "sitecustomize.py"
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from psycopg_pool import ConnectionPool, NullConnectionPool, PoolClosed, PoolTimeout
 
-from tests.ledger_model.actors import PATIENCE_S, Actor
-from tests.ledger_model.expected import Expected, is_forgotten, is_whole, refused
+from tests.processes.ledger_model.actors import PATIENCE_S, Actor
+from tests.processes.ledger_model.expected import Expected, is_forgotten, is_whole, refused
 
 NAMES = ("anna", "ben", "cleo")
 SOON_S = 0.02

@@ -8,16 +8,16 @@ from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from tests.ends.cells import Cell
-from tests.ends.lives import Life, live
+from tests.processes.ends.cells import Cell
+from tests.processes.ends.run import CellRun, run_cell
 
-Pair = tuple[Life, Life]
+Pair = tuple[CellRun, CellRun]
 
 # Each is two processes at least. On Python 3.13 they sleep most of the time, in the finalizer of the open pool.
 AT_ONCE = 6 if sys.version_info[:2] == (3, 13) else 2
 
 
-class EndsBook:
+class ParallelRuns:
     """The cells that a test session needs, each run with the agent and without, side by side; all started at once.
 
     Args:
@@ -35,7 +35,7 @@ class EndsBook:
         self._started = {cell.id: self._executor.submit(self._pair, cell) for cell in cells}
 
     def pair(self, cell: Cell) -> Pair:
-        """Both lives of a cell: with the agent, and without."""
+        """Both runs of a cell: with the agent, and without."""
         return self._started[cell.id].result()
 
     def again(self, cell: Cell) -> Pair:
@@ -49,13 +49,13 @@ class EndsBook:
 
     def _pair(self, cell: Cell) -> Pair:
         folder = self._folder / str(self._next())
-        lives: list[Future[Life]] = []
+        runs: list[Future[CellRun]] = []
         with ThreadPoolExecutor(2) as both:
             for agent in (True, False):
                 own = folder / ("with" if agent else "without")
                 own.mkdir(parents=True)
-                lives.append(both.submit(live, cell, self._dsn, own, agent))
-        return lives[0].result(), lives[1].result()
+                runs.append(both.submit(run_cell, cell, self._dsn, own, agent))
+        return runs[0].result(), runs[1].result()
 
     def _next(self) -> int:
         with _counting:

@@ -19,7 +19,7 @@ from tests.support.programs import run as run_program
 pytestmark = pytest.mark.matrix_once
 
 PROGRAMS = Path(__file__).parent / "exhaustion_notes"
-DOCUMENT = Path(__file__).parent.parent / "docs" / "exhaustion.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "exhaustion.md"
 IN_DOCUMENT = ("idle_in_transaction", "lost_slots", "wrong_password")
 PASSWORD = "so secret 0815"
 USER = "poolwitness_by_password"
@@ -75,7 +75,9 @@ def masked(lines: list[str]) -> list[str]:
 
 def documented() -> dict[str, list[str]]:
     """The notes that the document shows, by their programs."""
-    blocks = re.findall(r"tests/exhaustion_notes/(\w+)\.py.*?```text\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    blocks = re.findall(
+        r"tests/processes/exhaustion_notes/(\w+)\.py.*?```text\n(.*?)```", DOCUMENT.read_text(), re.DOTALL
+    )
     return {program: text.splitlines() for program, text in blocks}
 
 
@@ -88,7 +90,7 @@ def test_the_document_shows_what_programs_say(program: str, dsn: str) -> None:
 
 @needs_notes
 def test_the_first_page_shows_what_a_program_says(dsn: str) -> None:
-    page = (Path(__file__).parent.parent / "README.md").read_text()
+    page = (Path(__file__).parents[2] / "README.md").read_text()
     shown = page[page.index("    psycopg_pool.PoolTimeout") :].split("\n\n")[0]
     _, stderr = run("shop", dsn)
     assert masked([line[4:] for line in shown.splitlines()]) == masked(note_in(stderr))

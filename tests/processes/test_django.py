@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.ends.cells import ATEXIT, INT, Cell
-from tests.ends.lives import PROGRAMS, Life, live
+from tests.processes.ends.cells import ATEXIT, INT, Cell
+from tests.processes.ends.run import PROGRAMS, CellRun, run_cell
 from tests.support.programs import environment, run
 
 pytestmark = [
@@ -23,22 +23,22 @@ SETTINGS = {"DJANGO_SETTINGS_MODULE": "shop_settings"}
 CLOSE_POOL = "connections['default'].close_pool()"
 
 
-def django(dsn: str, folder: Path, *words: str, **env: str) -> Life:
+def django(dsn: str, folder: Path, *words: str, **env: str) -> CellRun:
     """Run a command of Django's to its end, under the agent."""
     if importlib.util.find_spec("django") is None:
         pytest.fail("django is not installed: pip install '.[servers]'")
     signals = (INT,) if "runserver" in words else ()
     cell = Cell("Django", words[0], ("-m", "django", *words), ATEXIT, signals, env={**SETTINGS, **env})
-    life = live(cell, dsn, folder, agent=True)
-    assert "part_disabled" not in str(life.events), life.events
-    assert len(life.pids) == 1
-    assert len(life.of(life.pids[0], "poolwitness.verdict")) == 1, life.stderr
-    return life
+    ran = run_cell(cell, dsn, folder, agent=True)
+    assert "part_disabled" not in str(ran.events), ran.events
+    assert len(ran.pids) == 1
+    assert len(ran.of(ran.pids[0], "poolwitness.verdict")) == 1, ran.stderr
+    return ran
 
 
-def finding(life: Life, code: str) -> dict[str, Any]:
+def finding(ran: CellRun, code: str) -> dict[str, Any]:
     """The one finding of a rule."""
-    (found,) = [event for event in life.events if event.get("poolwitness.rule") == code]
+    (found,) = [event for event in ran.events if event.get("poolwitness.rule") == code]
     return found
 
 
@@ -57,8 +57,8 @@ def at(found: dict[str, Any]) -> tuple[str, int]:
 
 def test_a_web_request_where_django_itself_asked_first(dsn: str, tmp_path: Path) -> None:
     """runserver asks for the migrations before any view does: no line of the application is on that stack."""
-    life = django(dsn, tmp_path, "runserver", "--noreload", "127.0.0.1:{port}")
-    found = finding(life, "PW001")
+    ran = django(dsn, tmp_path, "runserver", "--noreload", "127.0.0.1:{port}")
+    found = finding(ran, "PW001")
     assert at(found) == line("shop_settings.py", '"default": {')
     assert found["code.function.name"] == "DATABASES['default']"
     assert CLOSE_POOL in found["poolwitness.fix"]
@@ -66,35 +66,35 @@ def test_a_web_request_where_django_itself_asked_first(dsn: str, tmp_path: Path)
 
 
 def test_a_management_command(dsn: str, tmp_path: Path) -> None:
-    life = django(dsn, tmp_path, "count_stock")
-    found = finding(life, "PW001")
+    ran = django(dsn, tmp_path, "count_stock")
+    found = finding(ran, "PW001")
     assert at(found) == line("shop_site/management/commands/count_stock.py", "# mark: asked")
     assert CLOSE_POOL in found["poolwitness.fix"]
     assert found["poolwitness.expected_exit_delay_s"] == 0.0
-    assert life.seconds < 8.0 + 5.0, "Django's pool does not hold up the exit"
+    assert ran.seconds < 8.0 + 5.0, "Django's pool does not hold up the exit"
 
 
 def test_a_thread_that_never_closes(dsn: str, tmp_path: Path) -> None:
-    life = django(dsn, tmp_path, "thread_without_close")
+    ran = django(dsn, tmp_path, "thread_without_close")
     # Lost, or still kept by what Django keeps for each thread: that is up to the collector.
-    (code,) = [event["poolwitness.rule"] for event in life.events if event["event"] == "poolwitness.finding"]
+    (code,) = [event["poolwitness.rule"] for event in ran.events if event["event"] == "poolwitness.finding"]
     assert code in ("PW101", "PW102")
-    found = finding(life, code)
+    found = finding(ran, code)
     assert at(found) == line("shop_site/management/commands/thread_without_close.py", "# mark: asked")
     assert "connections['default'].close()" in found["poolwitness.fix"]
 
 
 def test_the_advice_helps(dsn: str, tmp_path: Path) -> None:
-    life = django(dsn, tmp_path, "closes_its_pool")
-    (verdict,) = life.of(life.pids[0], "poolwitness.verdict")
+    ran = django(dsn, tmp_path, "closes_its_pool")
+    (verdict,) = ran.of(ran.pids[0], "poolwitness.verdict")
     assert verdict["poolwitness.verdict"] == "clean"
 
 
 def test_a_test_run(dsn: str, tmp_path: Path) -> None:
     """Django closes the pools of its test databases itself."""
-    life = django(dsn, tmp_path, "test", "shop_site", "--noinput")
-    assert life.status == 0, life.stderr
-    assert [event["message"] for event in life.events if event["event"] == "poolwitness.finding"] == []
+    ran = django(dsn, tmp_path, "test", "shop_site", "--noinput")
+    assert ran.status == 0, ran.stderr
+    assert [event["message"] for event in ran.events if event["event"] == "poolwitness.finding"] == []
 
 
 @pytest.mark.parametrize("tester", ["", "pytest"])

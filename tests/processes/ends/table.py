@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.ends.cells import PROGRAMS, SERVERS, Cell
+from tests.processes.ends.cells import PROGRAMS, SERVERS, Cell
 
-PAGE = Path(__file__).parents[2] / "docs" / "ends.md"
+PAGE = Path(__file__).parents[3] / "docs" / "ends.md"
 PYTHONS = ((3, 10), (3, 11), (3, 12), (3, 13), (3, 14), (3, 15))
 SERVERS_ON = ((3, 10), (3, 13))  # as in tools.matrix
 
 _HEAD = """# How processes end
 
-This page is written by `tests/test_ends.py` from the cells that its tests prove: each starts the real thing, has it use
+This page is written by `tests/processes/test_ends.py` from the cells that its tests prove: each starts the real thing, has it use
 a pool that nobody closes, ends it as users do, once with the agent and once without, and compares status, output and
 the time that the end took. The hook is what `poolwitness.hook` says in the verdict, which every process gives once; the
 verdict says PW001, since the pool was left open. *Nobody* means that no Python code runs any more: there

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from tests.dump.processes import line_of, running
+from tests.processes.dump.running import line_of, running
 
 pytestmark = [
     pytest.mark.slow,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from psycopg_pool import AsyncConnectionPool, AsyncNullConnectionPool, PoolClosed, PoolTimeout
 
-from tests.ledger_model.expected import Expected, is_forgotten, is_whole, refused
+from tests.processes.ledger_model.expected import Expected, is_forgotten, is_whole, refused
 
 PATIENCE_S = 30.0
 SOON_S = 0.02

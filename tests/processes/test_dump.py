@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.dump.processes import PROGRAMS, document, dump, line_of, refusal, running, taking_s
+from tests.processes.dump.running import PROGRAMS, document, dump, line_of, refusal, running, taking_s
 
 pytestmark = [
     pytest.mark.slow,

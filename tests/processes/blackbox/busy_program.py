@@ -16,7 +16,7 @@ from typing import Any
 
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from tests.blackbox.journal import ASKING, CLOSING, GIVING_BACK, HAS, MADE, MAKING, NOTHING, Journal
+from tests.processes.blackbox.journal import ASKING, CLOSING, GIVING_BACK, HAS, MADE, MAKING, NOTHING, Journal
 
 TAKERS = 6
 MAKERS = 2

@@ -1,4 +1,4 @@
-"""Kill a program that moves, and hold its black box against its journal."""
+"""Kill a busy program, and hold its black box against its journal."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from poolwitness.blackbox import directory as files
 from poolwitness.blackbox import reader
 from poolwitness.blackbox.contents import Remains
 from poolwitness.cli.postmortem_events import events
-from tests.blackbox.journal import ASKING, CLOSING, GIVING_BACK, HAS, MADE, MAKING, Journal, Page
+from tests.processes.blackbox.journal import ASKING, CLOSING, GIVING_BACK, HAS, MADE, MAKING, Journal, Page
 from tests.support.programs import environment
 
 ROOT = Path(next(iter(tests.__path__))).parent
 
 
 class Victim:
-    """One process that runs `moving` with a black box.
+    """One process that runs `busy_program` with a black box.
 
     Args:
         folder: where its journal and its black box are made.
@@ -32,7 +32,9 @@ class Victim:
         settings: more environment variables.
     """
 
-    def __init__(self, folder: Path, dsn: str, module: str = "tests.blackbox.moving", **settings: str) -> None:
+    def __init__(
+        self, folder: Path, dsn: str, module: str = "tests.processes.blackbox.busy_program", **settings: str
+    ) -> None:
         self.boxes = folder / "boxes"
         self.journal = Journal(folder / "journal", fresh=True)
         variables = {
@@ -91,7 +93,7 @@ def compare(remains: Remains, pages: list[Page]) -> list[str]:
             wrong.append(f"pool that was closed: {page} {event}")
         elif event["poolwitness.pool.state"] != "open" and page.state == MADE:
             wrong.append(f"pool in another state: {page} {event}")
-        elif not _stands(event, page, "moving.py"):
+        elif not _stands(event, page, "busy_program.py"):
             wrong.append(f"pool of another line: {page} {event}")
     wrong += [f"invented pool: {name}" for name in pools]
     for page in takers:
@@ -100,10 +102,10 @@ def compare(remains: Remains, pages: list[Page]) -> list[str]:
             wrong += [f"missing checkout: {page}"] * (page.state == HAS)
         elif page.state not in (ASKING, HAS, GIVING_BACK):
             wrong.append(f"checkout that was returned: {page} {event}")
-        elif event["db.client.connection.pool.name"] != page.pool or not _stands(event, page, "moving.py"):
+        elif event["db.client.connection.pool.name"] != page.pool or not _stands(event, page, "busy_program.py"):
             wrong.append(f"checkout of another pool or line: {page} {event}")
         event = waiting.pop(page.name, None)
-        if event is not None and (page.state != ASKING or not _stands(event, page, "moving.py")):
+        if event is not None and (page.state != ASKING or not _stands(event, page, "busy_program.py")):
             wrong.append(f"request that does not wait: {page} {event}")
     # A maker uses the pool that it has made, and does not say so.
     used = {page.pool for page in made if page.state in (MADE, CLOSING)}

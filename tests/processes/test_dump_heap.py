@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.dump.processes import document, dump, line_of, refusal, running, taking_s
+from tests.processes.dump.running import document, dump, line_of, refusal, running, taking_s
 from tools.matrix.interpreters import find
 
 YAMA = Path("/proc/sys/kernel/yama/ptrace_scope")
@@ -228,4 +228,4 @@ def test_another_python_is_named_and_can_be_used() -> None:
 
 
 def _program(name: str) -> Path:
-    return Path(__file__).parent / "programs" / f"{name}.py"
+    return Path(__file__).parent / "dump" / "programs" / f"{name}.py"
