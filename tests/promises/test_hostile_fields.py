@@ -17,9 +17,9 @@ from poolwitness.report.open_sinks import json_renderer
 from poolwitness.report.profiles import restored
 from tests.support import hostile_values as values
 from tests.support import samples
+from tests.support.pipeline import written
 from tests.support.programs import LINE_BYTES
 from tests.support.validation import validate
-from tests.test_schema import BY_NAME, written
 
 MEGABYTE = 1_000_000
 
@@ -104,7 +104,7 @@ def renderer(profile: str) -> JsonRenderer:
 
 @pytest.mark.matrix_once
 @pytest.mark.parametrize("profile", ["default", *[pytest.param(name, marks=pytest.mark.slow) for name in NAMES[1:]]])
-@pytest.mark.parametrize("event", EVENTS, ids=BY_NAME)
+@pytest.mark.parametrize("event", EVENTS, ids=samples.EVENTS_BY_NAME)
 def test_each_hostile_value_in_each_field(event: Event, profile: str) -> None:
     """The envelope's own fields among them, and those that only some events of the name have."""
     render, full = renderer(profile), samples.full(event)
@@ -118,7 +118,7 @@ def test_each_hostile_value_in_each_field(event: Event, profile: str) -> None:
 
 @pytest.mark.matrix_once
 @pytest.mark.parametrize("profile", NAMES[1:])
-@pytest.mark.parametrize("event", EVENTS, ids=BY_NAME)
+@pytest.mark.parametrize("event", EVENTS, ids=samples.EVENTS_BY_NAME)
 def test_one_hostile_value_in_each_field(event: Event, profile: str) -> None:
     render, good = renderer(profile), samples.own_fields(event)
     makers = list(HOSTILE.values())
@@ -140,7 +140,7 @@ hostile_names = st.one_of(
     st.binary(),
     st.tuples(st.integers()),
 )
-any_event = st.sampled_from(sorted(BY_NAME)).map(BY_NAME.__getitem__)
+any_event = st.sampled_from(sorted(samples.EVENTS_BY_NAME)).map(samples.EVENTS_BY_NAME.__getitem__)
 any_profile = st.sampled_from(NAMES)
 
 
@@ -156,11 +156,11 @@ def test_any_values_in_any_fields(data: st.DataObject) -> None:
 @values.UNHURRIED
 @given(any_event, any_profile, st.dictionaries(hostile_names, hostile, max_size=40))
 @example(
-    BY_NAME["poolwitness.finding"],
+    samples.EVENTS_BY_NAME["poolwitness.finding"],
     "default",
     {"event": "x", "timestamp": "x", "poolwitness.seq": "x", "process.pid": "x", "self": 1, "method_name": 2},
 )
-@example(BY_NAME["poolwitness.verdict"], "gcp", dict.fromkeys(range(300), "x" * 2000))
+@example(samples.EVENTS_BY_NAME["poolwitness.verdict"], "gcp", dict.fromkeys(range(300), "x" * 2000))
 def test_fields_of_any_name(event: Event, profile: str, more: dict[Any, Any]) -> None:
     good = samples.own_fields(event)
     check(event.name, written(event.name, {**good, **more, **good}, renderer(profile)))

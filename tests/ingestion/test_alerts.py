@@ -18,7 +18,7 @@ from poolwitness.report.profiles import PROFILES
 from tests.support import samples
 from tests.support.programs import environment, run
 
-RECIPES = Path(__file__).resolve().parents[1] / "docs" / "ingestion"
+RECIPES = Path(__file__).resolve().parents[2] / "docs" / "ingestion"
 TEXT = (RECIPES / "alerts.md").read_text(encoding="utf-8")
 SECTIONS = {title.split()[0].strip(","): body for title, body in re.findall(r"(?ms)^## (.+?)\n(.+?)(?=^## |\Z)", TEXT)}
 ALERTS = ("a new fault", "exhaustion", "exit delayed")

@@ -13,41 +13,14 @@ from poolwitness.contract.events import EVENTS, Event, every_field
 from poolwitness.contract.fields import UTC
 from poolwitness.model.findings import RULES
 from poolwitness.report.field_types import FAMILIES, KINDS
-from poolwitness.report.json_lines import JsonRenderer
-from poolwitness.report.pipeline import Pipeline
 from tests.support import samples
 from tests.support.commands import cli
+from tests.support.pipeline import written
 from tests.support.programs import strict
 from tests.support.validation import validate
 from tools import generate
 
-BY_NAME = {event.name: event for event in EVENTS}
-events = pytest.mark.parametrize("event", EVENTS, ids=BY_NAME)
-
-
-class Kept:
-    """A sink that renders and keeps the lines."""
-
-    name = "kept"
-
-    def __init__(self, render: JsonRenderer) -> None:
-        self.render = render
-        self.lines: list[bytes] = []
-
-    def accept(self, event: dict[str, Any], patience_s: float) -> bool:
-        """Keep one."""
-        self.lines.append(self.render(event))
-        return True
-
-
-def written(name: str, fields: dict[Any, Any], render: JsonRenderer | None = None) -> bytes:
-    """What the agent writes for an event: through the whole pipeline, to the one line."""
-    sink = Kept(render or JsonRenderer())
-    pipeline = Pipeline([sink])
-    pipeline.emit(name, fields)
-    assert pipeline.lost == 0
-    (line,) = sink.lines
-    return line
+events = pytest.mark.parametrize("event", EVENTS, ids=samples.EVENTS_BY_NAME)
 
 
 def test_the_schema_is_one_and_lies_in_the_package() -> None:

@@ -28,7 +28,7 @@ from tests.support.programs import environment, is_ours, strict
 
 slow = pytest.mark.slow
 
-RECIPES = Path(__file__).resolve().parents[1] / "docs" / "ingestion"
+RECIPES = Path(__file__).resolve().parents[2] / "docs" / "ingestion"
 PATIENCE_S = 60.0
 # It writes lines of its own that are as long as they like, JSON or not, to the same file or stream as the agent.
 SHOP = """

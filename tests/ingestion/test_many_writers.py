@@ -18,8 +18,8 @@ import pytest
 from poolwitness.report import descriptors
 from poolwitness.report.json_lines import render_json
 from poolwitness.report.sinks import FdSink
-from tests.many_writers.herd import OWN
-from tests.many_writers.reader import Reader
+from tests.ingestion.many_writers.reader import Reader
+from tests.ingestion.many_writers.writers import OWN
 from tests.support.journald import Journal
 from tests.support.programs import LINE_BYTES, environment
 
@@ -34,17 +34,25 @@ LOG = logging.getLogger(__name__)  # --log-cli-level=INFO shows the figures
 PROCESSES = 64
 SOME, MANY = 20_000, 1_000_000
 PATIENCE_S = 1500.0
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 amounts = pytest.mark.parametrize(
     "lines", [SOME, pytest.param(MANY, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])]
 )
 
 
-def herd(lines: int, output: str, folder: Path) -> list[str]:
+def writers(lines: int, output: str, folder: Path) -> list[str]:
     """The command that has so many lines written by all together."""
     folder.mkdir()
     a_process = -(-lines // PROCESSES)
-    return [sys.executable, "-m", "tests.many_writers.herd", str(PROCESSES), str(a_process), output, str(folder)]
+    return [
+        sys.executable,
+        "-m",
+        "tests.ingestion.many_writers.writers",
+        str(PROCESSES),
+        str(a_process),
+        output,
+        str(folder),
+    ]
 
 
 def ended(process: subprocess.Popen[bytes], folder: Path) -> None:
@@ -104,7 +112,7 @@ def test_into_one_pipe(lines: int, tmp_path: Path) -> None:
     accounts, out = tmp_path / "accounts", tmp_path / "out"
     read, write = os.pipe()
     with subprocess.Popen(
-        herd(lines, "stderr", accounts), cwd=ROOT, env=environment(), stdin=subprocess.PIPE, stderr=write
+        writers(lines, "stderr", accounts), cwd=ROOT, env=environment(), stdin=subprocess.PIPE, stderr=write
     ) as process:
         assert process.stdin is not None
         os.close(write)
@@ -125,7 +133,7 @@ def test_into_one_file(lines: int, tmp_path: Path) -> None:
     accounts, out = tmp_path / "accounts", tmp_path / "out.jsonl"
     began_mono = time.monotonic()
     with subprocess.Popen(
-        herd(lines, f"file:{out}", accounts), cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL
+        writers(lines, f"file:{out}", accounts), cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL
     ) as process:
         ended(process, accounts)
     LOG.info("written in %.0f s", time.monotonic() - began_mono)
@@ -138,7 +146,9 @@ def test_into_one_file(lines: int, tmp_path: Path) -> None:
 def test_into_one_journald(lines: int, tmp_path: Path) -> None:
     accounts, journal = tmp_path / "accounts", Journal(tmp_path / "journal")
     began_mono = time.monotonic()
-    with journal.of(*herd(lines, "stderr", accounts), cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL) as process:
+    with journal.of(
+        *writers(lines, "stderr", accounts), cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL
+    ) as process:
         ended(process, accounts)
     LOG.info("written in %.0f s", time.monotonic() - began_mono)
     with journal.reading("-o", "cat") as told:

@@ -1,6 +1,6 @@
 """Processes that write at once, each through the agent's own pipeline, and each keeping account of what it wrote.
 
-python -m tests.many_writers.herd PROCESSES LINES OUTPUT FOLDER
+python -m tests.ingestion.many_writers.writers PROCESSES LINES OUTPUT FOLDER
 
 Each writes so many lines, whatever is lost meanwhile, and its verdict when stdin is at its end; FOLDER gets what each
 has counted.
@@ -87,7 +87,7 @@ class Remembering:
 
 
 class Writer:
-    """One process of the herd.
+    """One of the writing processes.
 
     Args:
         output: as ``POOLWITNESS_OUTPUT`` names it: ``stderr`` or ``file:PATH``.

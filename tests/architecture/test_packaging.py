@@ -26,7 +26,7 @@ pytestmark = [
     ),
 ]
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 NAME = f"poolwitness-{poolwitness.__version__}"
 PURE = f"{NAME}-py3-none-any.whl"
 LEFT_OUT = "poolwitness: poolwitness.observe._stackwalk is left out, trace takes the one in Python: "
