@@ -8,7 +8,7 @@ export PIP_ROOT_USER_ACTION = ignore
 DEMO_PYTHONS := $(if $(filter file,$(origin PYTHON)),3.13 3.14)
 INSTALL := -m pip install --quiet --no-build-isolation
 
-.PHONY: demo test slow servers bench docs matrix lint clean
+.PHONY: demo test unit ci slow servers bench docs matrix lint clean
 
 demo: .venv-demo/made
 	.venv-demo/bin/python $(INSTALL) --no-deps --force-reinstall .
@@ -18,6 +18,17 @@ demo: .venv-demo/made
 test: .venv/made
 	.venv/bin/python $(INSTALL) --no-deps --force-reinstall .
 	.venv/bin/python -m pytest -m "not slow and not servers and not matrix_once and not per_python and not sampled" $(PYTEST)
+
+# The tests that need no process and no database, in seconds.
+unit: .venv/made
+	.venv/bin/python $(INSTALL) --no-deps --force-reinstall .
+	.venv/bin/python -m pytest tests/unit -m "not slow" $(PYTEST)
+
+# What must pass on every change.
+ci:
+	$(MAKE) lint
+	$(MAKE) test
+	$(MAKE) matrix MATRIX="--require-all --cover"
 
 # Faults injected everywhere, hostile input, kills, dumps, every page's examples: some ten minutes.
 slow: .venv/made
@@ -45,9 +56,9 @@ matrix: .venv/made
 	.venv/bin/python -m tools.matrix $(MATRIX)
 
 lint: .venv/lint
-	.venv/bin/ruff check .
-	.venv/bin/ruff format --check .
-	.venv/bin/mypy
+	.venv/bin/python -m ruff check .
+	.venv/bin/python -m ruff format --check .
+	.venv/bin/python -m mypy
 
 .venv/made: pyproject.toml
 	$(PYTHON) -m tools.matrix.environments .venv

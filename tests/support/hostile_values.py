@@ -20,36 +20,36 @@ def _refuse(*_: object) -> NoReturn:
 class RefusingText(str):
     """A str of which every overridable answer raises."""
 
-    __str__ = __repr__ = __len__ = __getitem__ = __contains__ = __eq__ = __ne__ = __iter__ = __format__ = _refuse  # type: ignore[assignment]
-    __hash__ = _refuse  # type: ignore[assignment]
+    __str__ = __repr__ = __len__ = __getitem__ = __contains__ = __eq__ = __ne__ = __iter__ = __format__ = _refuse
+    __hash__ = _refuse
 
 
 class RefusingInt(int):
     """An int that cannot be converted, compared or shown."""
 
     __str__ = __repr__ = __int__ = __index__ = __float__ = __eq__ = __lt__ = __le__ = __ge__ = __gt__ = __neg__ = (
-        _refuse  # type: ignore[assignment]
+        _refuse
     )
-    __hash__ = _refuse  # type: ignore[assignment]
+    __hash__ = _refuse
 
 
 class RefusingFloat(float):
     """The same of a float."""
 
-    __str__ = __repr__ = __int__ = __float__ = __eq__ = __lt__ = __le__ = __ge__ = __gt__ = _refuse  # type: ignore[assignment]
-    __hash__ = _refuse  # type: ignore[assignment]
+    __str__ = __repr__ = __int__ = __float__ = __eq__ = __lt__ = __le__ = __ge__ = __gt__ = _refuse
+    __hash__ = _refuse
 
 
 class RefusingDict(dict[Any, Any]):
     """A mapping that lets nobody look into it."""
 
-    items = keys = values = __iter__ = __len__ = __getitem__ = __contains__ = _refuse  # type: ignore[assignment]
+    items = keys = values = __iter__ = __len__ = __getitem__ = __contains__ = _refuse
 
 
 class RefusingObject:
     """An object that answers nothing."""
 
-    __str__ = __repr__ = __getattr__ = __bool__ = _refuse  # type: ignore[assignment]
+    __str__ = __repr__ = __getattr__ = __bool__ = _refuse
 
 
 class RefusingClass(RefusingObject):
