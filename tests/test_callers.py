@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from poolwitness.ledger.stacks import BETWEEN, RawStack, resolve
+from poolwitness.ledger.stacks import MAX_WRAPPER_FRAMES, RawStack, resolve
 from poolwitness.observe import call_site as callers
 from tests.programs import environment, run
 
@@ -63,8 +63,8 @@ def test_what_is_far_off_is_not_looked_for() -> None:
         raw: RawStack = installed["between"](take, frames)
         return raw
 
-    assert functions(handle(BETWEEN - 1)) == ["take", "handle"]
-    assert functions(handle(BETWEEN)) == ["take", "between"]
+    assert functions(handle(MAX_WRAPPER_FRAMES - 1)) == ["take", "handle"]
+    assert functions(handle(MAX_WRAPPER_FRAMES)) == ["take", "between"]
 
 
 def test_who_runs_the_loop_has_not_called_a_task() -> None:

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def made() -> dict[Path, str]:
     """Each file with the text that it must have."""
     return {
-        ROOT / "agent" / "poolwitness" / "schema" / document.FILE: document.as_text(document.build()),
+        ROOT / "agent" / "poolwitness" / "contract" / document.FILE: document.as_text(document.build()),
         ROOT / "docs" / "events.md": pages.events_page(),
     }
 

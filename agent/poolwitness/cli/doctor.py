@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from poolwitness import __version__
+from poolwitness._version import __version__
 from poolwitness.cli import activation, installed, interpreter
 from poolwitness.config import Config
 from poolwitness.diagnose.known_defects import known_defects

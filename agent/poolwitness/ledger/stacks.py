@@ -18,7 +18,7 @@ from poolwitness.model.locations import Frame, Stack
 RawStack = tuple[CodeType | int, ...]
 
 # How many frames may lie between a function and who called it: contextlib's and a decorator's. A framework's are more.
-BETWEEN = 3
+MAX_WRAPPER_FRAMES = 3
 AWAITED = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_ITERABLE_COROUTINE
 _AWAITS = AWAITED | inspect.CO_GENERATOR
 
@@ -97,7 +97,7 @@ def caller_of(raw: RawStack, index: int) -> int:
     Who runs the loop has not called a task's first function, though its frame may be the next one below (uvloop).
     """
     awaited = _flags(raw[index]) & AWAITED
-    for at in range(index + 2, min(len(raw), index + 2 * (BETWEEN + 2)), 2):
+    for at in range(index + 2, min(len(raw), index + 2 * (MAX_WRAPPER_FRAMES + 2)), 2):
         code = raw[at]
         if awaited and not _flags(code) & _AWAITS:
             return -1

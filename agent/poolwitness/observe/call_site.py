@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from types import CodeType, FrameType
 
-from poolwitness.ledger.stacks import BETWEEN, RawStack, kind_of
+from poolwitness.ledger.stacks import MAX_WRAPPER_FRAMES, RawStack, kind_of
 
 # How far to look for the application's frame: past SQLAlchemy or Django, not to the end of a web framework.
 DEEPEST = 30
@@ -74,7 +74,7 @@ def nearest(frame: FrameType | None) -> RawStack:
 
 def _called_by(caller: FrameType) -> RawStack:
     frame: FrameType | None = caller
-    for _ in range(BETWEEN + 1):
+    for _ in range(MAX_WRAPPER_FRAMES + 1):
         if frame is None:
             break
         code = frame.f_code
