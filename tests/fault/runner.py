@@ -18,7 +18,7 @@ from tests.fault import zygote
 from tests.programs import Ran, environment, strict
 
 PROGRAM = Path(__file__).with_name("program.py")
-# Everything that can be reached is switched on: whole stacks, sweeps in passing, each kind of output.
+# Everything that can be reached is switched on: the level trace, sweeps in passing, each kind of output.
 VARIANTS = {
     "rich": {
         "POOLWITNESS_LEVEL": "trace",

@@ -64,7 +64,7 @@ class CheckoutWatch:
         listener: who hears of the unusual.
         crossings: asked where a pool may be used elsewhere than where it was opened.
         part: the containment.
-        trace: record whole stacks.
+        trace: record up to `MOST_FRAMES` frames instead of two.
         recorder: the black box; None where none is kept.
         timings: what metrics are made of; None where there are none.
     """

@@ -33,7 +33,7 @@ class WaitWatch:
 
     Args:
         listener: who is told.
-        trace: record whole stacks.
+        trace: record up to `MOST_FRAMES` frames instead of two.
         part: the containment.
     """
 
