@@ -62,7 +62,7 @@ lint: .venv/lint
 
 .venv/made: pyproject.toml
 	$(PYTHON) -m tools.matrix.environments .venv
-	.venv/bin/python -m pip install --quiet hatchling setuptools
+	.venv/bin/python -m pip install --quiet hatchling
 	.venv/bin/python $(INSTALL) '.[demo,report,test]'
 	@touch $@
 
@@ -72,7 +72,7 @@ lint: .venv/lint
 
 .venv-demo/made: pyproject.toml
 	$(PYTHON) -m tools.matrix.environments .venv-demo $(DEMO_PYTHONS)
-	.venv-demo/bin/python -m pip install --quiet hatchling setuptools
+	.venv-demo/bin/python -m pip install --quiet hatchling
 	.venv-demo/bin/python $(INSTALL) '.[demo]'
 	@touch $@
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from benchmarks import checkouts, importing, memory, startup, sweeping, verdicts
 from benchmarks.environments import environments
 from benchmarks.results import Row, table
-from poolwitness.observe.call_site import capture_for, walk
 from tools.psycopg_suite.tcp_server import tcp_postgres
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
@@ -67,14 +66,10 @@ def _machine() -> str:
         except PackageNotFoundError:
             continue
     text = f"Python {platform.python_version()}, {', '.join(found)}, {platform.system()} on {platform.machine()}"
-    text += f", {os.cpu_count()} cores; whole stacks are walked {'in Python' if _in_python() else 'by compiled code'}"
+    text += f", {os.cpu_count()} cores"
     if hasattr(os, "getloadavg") and os.getloadavg()[0] > (os.cpu_count() or 1):
         text += f"; **the machine was busy** (load {os.getloadavg()[0]:.1f}), so that times are long and wide"
     return text + "."
-
-
-def _in_python() -> bool:
-    return capture_for(trace=True) is walk
 
 
 def _write(text: str) -> None:

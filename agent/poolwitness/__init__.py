@@ -5,11 +5,10 @@ Importing this package loads nothing but itself; each public name fetches what i
 
 TYPE_CHECKING = False  # typing would be an import more in every interpreter that is on
 if TYPE_CHECKING:
+    from poolwitness._version import __version__
     from poolwitness.model.findings import Finding
     from poolwitness.model.records import Snapshot
 
-__version__ = "0.1.0"
-SCHEMA_VERSION = "1.0"  # of the events
 __all__ = ["__version__", "activate", "deactivate", "findings", "snapshot"]
 
 
@@ -57,3 +56,11 @@ def findings() -> "list[Finding]":
     from poolwitness.agent import current
 
     return current().findings()
+
+
+def __getattr__(name: str) -> str:
+    if name == "__version__":  # a file less to open in every interpreter that is on
+        from poolwitness._version import __version__
+
+        return __version__
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

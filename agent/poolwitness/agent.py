@@ -16,7 +16,7 @@ from poolwitness.watching import Watching
 if TYPE_CHECKING:
     from poolwitness.model.findings import Finding
     from poolwitness.model.records import Snapshot
-    from poolwitness.runtime.dump_server import Asking
+    from poolwitness.runtime.dump_server import DumpServer
     from poolwitness.telling import Telling
 
 _agent: Agent | None = None
@@ -73,7 +73,7 @@ class Agent:
         return telling
 
     @property
-    def asking(self) -> Asking | None:
+    def asking(self) -> DumpServer | None:
         """Who answers another process; None as long as there has been no pool."""
         return self.later.telling.asking if self.later.telling is not None else None
 

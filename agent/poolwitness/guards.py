@@ -1,6 +1,6 @@
 """The boundary between host code and ours: what our lines raise stops here.
 
-A Part is both the name of a piece of the agent and the context manager that contains it. Only Exception is
+A Guard is both the name of a piece of the agent and the context manager that contains it. Only Exception is
 contained: a KeyboardInterrupt or a cancellation that lands in our lines belongs to the host.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import TracebackType
 
 
-class Part:
+class Guard:
     """A piece of the agent that can fail alone: entered around our lines, disabled by their first failure."""
 
     __slots__ = ("enabled", "failure", "name")
@@ -37,10 +37,10 @@ class Part:
         return True
 
 
-_listener: Callable[[Part], None] | None = None
+_listener: Callable[[Guard], None] | None = None
 
 
-def fail(part: Part, kind: type[BaseException], traceback: TracebackType | None) -> None:
+def fail(part: Guard, kind: type[BaseException], traceback: TracebackType | None) -> None:
     """Disable *part* and say so once; the text of the exception stays here, since it may hold secrets."""
     # The host's own recursion or memory may be at its end: that says nothing about this part.
     if not part.enabled or issubclass(kind, (RecursionError, MemoryError)):
@@ -59,7 +59,7 @@ def fail(part: Part, kind: type[BaseException], traceback: TracebackType | None)
             pass
 
 
-def on_failure(listener: Callable[[Part], None] | None) -> None:
+def on_failure(listener: Callable[[Guard], None] | None) -> None:
     """Set who is told, once, of each part that failed."""
     global _listener
     _listener = listener

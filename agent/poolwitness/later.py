@@ -24,7 +24,6 @@ import urllib.parse
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from poolwitness import digest
 from poolwitness.boot import _complain
 from poolwitness.snapshot import threads
 
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from poolwitness.watching import Watching
 
 # Imported for those modules; two of ours name psutil, and what gives a sha256. structlog is loaded with the outputs.
-NEEDED_LATER = (errno, fcntl, fnmatch, gc, socket, struct, tempfile, urllib.parse, digest, threads)
+NEEDED_LATER = (errno, fcntl, fnmatch, gc, socket, struct, tempfile, urllib.parse, threads)
 
 # The threads that are loading, by their identifier, and in which process: a child has the parent's, and never theirs.
 _loading: dict[int, int] = {}

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from poolwitness.guards import Part
+from poolwitness.guards import Guard
 from poolwitness.report import events
 from poolwitness.report.pipeline import Pipeline
-from poolwitness.runtime.checks import Inspector
-from poolwitness.runtime.reporter import Teller
+from poolwitness.runtime.checks import RuleChecks
+from poolwitness.runtime.reporter import Reporter
 from poolwitness.snapshot.take import record_pool
 
 if TYPE_CHECKING:
-    from poolwitness.blackbox.recorder import BlackBox
+    from poolwitness.blackbox.recorder import BlackBoxRecorder
     from poolwitness.otel.logs import OtelSink
     from poolwitness.otel.session import Telemetry
     from poolwitness.watching import Watching
@@ -33,8 +33,8 @@ class Stages:
         self.parts = watching.parts
         self.problems = watching.problems
         self.pipeline = Pipeline(watching.sinks)
-        self.teller = Teller(self.pipeline, self.parts["report"])
-        self.inspector = Inspector(self.config, self.ledger, self.teller, self.parts)
+        self.teller = Reporter(self.pipeline, self.parts["report"])
+        self.inspector = RuleChecks(self.config, self.ledger, self.teller, self.parts)
         self.blackbox = self._new_blackbox()
         self.telemetry = self._new_telemetry()
 
@@ -42,20 +42,22 @@ class Stages:
         """A setting cannot be used."""
         self.teller.emit("poolwitness.agent.setting_invalid", {"level": "warning", "message": problem})
 
-    def tell_failure(self, part: Part) -> None:
+    def tell_failure(self, part: Guard) -> None:
         """A part of the agent has failed and is off now."""
         if self.blackbox is not None and part.name in ("blackbox", "checkouts", "pools"):
             self.blackbox.give_up()
         self.teller.emit("poolwitness.agent.part_disabled", events.part_disabled(part.name, part.failure))
 
-    def _new_blackbox(self) -> BlackBox | None:
+    def _new_blackbox(self) -> BlackBoxRecorder | None:
         if not self.config.blackbox:
             return None
         part = self.parts["blackbox"]
         with part:
-            from poolwitness.blackbox.recorder import BlackBox
+            from poolwitness.blackbox.recorder import BlackBoxRecorder
 
-            return BlackBox(self.config, self.ledger, record_pool, self.inspector.versions, self.tell_problem, part)
+            return BlackBoxRecorder(
+                self.config, self.ledger, record_pool, self.inspector.versions, self.tell_problem, part
+            )
         return None
 
     def _new_telemetry(self) -> Telemetry | None:

@@ -12,9 +12,9 @@ from poolwitness.model.records import Snapshot
 from poolwitness.report.secrets import describe_error
 from poolwitness.report.sinks import follow_in_child
 from poolwitness.runtime import exit_hooks as exits
-from poolwitness.runtime.dump_server import Asking
-from poolwitness.runtime.lifecycle_events import Announcer
-from poolwitness.runtime.sweep import Looking
+from poolwitness.runtime.dump_server import DumpServer
+from poolwitness.runtime.lifecycle_events import LifecycleEvents
+from poolwitness.runtime.sweep import SweepScheduler
 from poolwitness.runtime.verdict import Verdict
 from poolwitness.snapshot import shutdown as ending
 from poolwitness.stages import Stages
@@ -34,9 +34,9 @@ class Telling:
         self.at_exit = at_exit
         self.stages = Stages(watching)
         parts = self.stages.parts
-        self.asking = Asking(self.config, self.stages.inspector, self.stages.teller, self.take_in, parts["asked"])
-        self.announcer = Announcer(self.stages, self.asking, at_exit)
-        self.looking = Looking(self.stages, self.asking, self.take_in, at_exit)
+        self.asking = DumpServer(self.config, self.stages.inspector, self.stages.teller, self.take_in, parts["asked"])
+        self.announcer = LifecycleEvents(self.stages, self.asking, at_exit)
+        self.looking = SweepScheduler(self.stages, self.asking, self.take_in, at_exit)
         self.verdict = Verdict(self.stages, self.announcer, self.looking, self.take_in)
 
     def install(self) -> None:

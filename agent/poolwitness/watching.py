@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from poolwitness import guards as safety
 from poolwitness.config import Config
-from poolwitness.guards import Part
+from poolwitness.guards import Guard
 from poolwitness.hearing import Hearing
 from poolwitness.ledger import fork as forks
 from poolwitness.ledger.ledger import Ledger
@@ -17,7 +17,7 @@ from poolwitness.observe.closed_use import ClosedUses
 from poolwitness.observe.connects import ConnectWatch
 from poolwitness.observe.crossings import Crossings
 from poolwitness.observe.finalizers import FinalizerWatch
-from poolwitness.observe.patcher import Patches
+from poolwitness.observe.patcher import Patcher
 from poolwitness.observe.pools import PoolWatch
 from poolwitness.observe.queue_wait import WaitWatch
 from poolwitness.observe.worker_tasks import StintWatch
@@ -26,7 +26,7 @@ from poolwitness.report.open_sinks import open_sinks
 from poolwitness.report.sinks import FdSink
 
 if TYPE_CHECKING:
-    from poolwitness.blackbox.recorder import BlackBox
+    from poolwitness.blackbox.recorder import BlackBoxRecorder
     from poolwitness.otel.timings import Timings
 
 PARTS = (
@@ -53,7 +53,7 @@ PARTS = (
 class Watch(Protocol):
     """An observer that patches the host's classes."""
 
-    def install(self, patches: Patches) -> None:
+    def install(self, patches: Patcher) -> None:
         """Put the patches in place."""
 
 
@@ -69,13 +69,13 @@ class Watching:
         self.config = config
         self.how = how
         self.ledger = Ledger()
-        self.patches = Patches()
-        self.parts = {name: Part(name) for name in PARTS}
+        self.patches = Patcher()
+        self.parts = {name: Guard(name) for name in PARTS}
         self.problems = list(config.problems)
         # Opened now: by the time of the first pool the program may be another user, or its stderr another file.
         self.sinks = open_sinks(config, self.problems)
 
-    def install(self, hearing: Hearing, blackbox: BlackBox | None, timings: Timings | None) -> None:
+    def install(self, hearing: Hearing, blackbox: BlackBoxRecorder | None, timings: Timings | None) -> None:
         """Patch the pool classes; a watch that cannot be installed is left out and the others go on.
 
         Args:
@@ -91,13 +91,13 @@ class Watching:
             forks.watch(self.ledger.forked)
 
     def _watches(
-        self, hearing: Hearing, blackbox: BlackBox | None, timings: Timings | None
-    ) -> list[tuple[Part, Watch]]:
+        self, hearing: Hearing, blackbox: BlackBoxRecorder | None, timings: Timings | None
+    ) -> list[tuple[Guard, Watch]]:
         parts, ledger = self.parts, self.ledger
         crossings = Crossings(ledger, hearing.take_in, hearing.crossed, parts["crossings"])
         requests_watched = self.config.level != "exit"
         closed_uses = ClosedUses(ledger, hearing.used_after_close, parts["pools"], requests_watched)
-        watches: list[tuple[Part, Watch]] = [
+        watches: list[tuple[Guard, Watch]] = [
             (parts["pools"], PoolWatch(ledger, hearing, parts["pools"], crossings)),
             (parts["pools"], closed_uses),
             (parts["finalizers"], FinalizerWatch(ledger, parts["finalizers"])),

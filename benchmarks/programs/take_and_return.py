@@ -2,16 +2,18 @@
 
 Arguments: a conninfo, how many frames deep, and beside what: ``nothing``, ``tracemalloc`` or
 ``opentelemetry``. Orders: ``bare`` takes and returns (thread CPU time); ``select`` also runs ``select 1``,
-``fetch`` also fetches 1,000 rows (wall clock).
+``fetch`` also fetches 1,000 rows (wall clock); ``stack`` calls ``traceback.extract_stack()`` instead (thread CPU time).
 """
 
 import sys
 import time
+import traceback
 from collections.abc import Callable
 
 BARE_CYCLES = 2_000
 SELECT_CYCLES = 100
 FETCH_CYCLES = 10
+STACK_CYCLES = 100
 ROWS = "select number, 'row ' || number from generate_series(1, 1000) as number"
 
 
@@ -68,10 +70,17 @@ def main() -> None:
                 pool.putconn(conn)
             return (time.perf_counter_ns() - started) / 1000 / cycles
 
+        def stack() -> float:
+            started = time.thread_time_ns()
+            for _ in range(STACK_CYCLES):
+                traceback.extract_stack()
+            return (time.thread_time_ns() - started) / 1000 / STACK_CYCLES
+
         orders: dict[str, Callable[[], float]] = {
             "bare": bare,
             "select": lambda: query("select 1", SELECT_CYCLES),
             "fetch": lambda: query(ROWS, FETCH_CYCLES),
+            "stack": stack,
         }
 
         def answer() -> None:

@@ -185,15 +185,6 @@ def test_what_reads_the_logs_never_loads_in_the_host() -> None:
             assert not any(found.startswith("poolwitness.history") for found in early), name
 
 
-def test_compiled_code_is_imported_where_whole_stacks_are_asked_for() -> None:
-    compiled = "poolwitness.observe._stackwalk"
-    importers = {name for name in MODULES if any(within(found, compiled) for found in imports_of(MODULES[name]))}
-    assert importers == {"observe.callers", "cli.installed"}
-    for name in importers:
-        early = set(imports_of(MODULES[name], at_import_time=True))
-        assert not any(within(found, compiled) for found in early), f"{name} loads it at every level"
-
-
 def loaded_with(*names: str) -> set[str]:
     """The modules of this package that are loaded when these are."""
     found: set[str] = set()

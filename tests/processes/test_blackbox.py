@@ -44,7 +44,7 @@ def by_pid(folder: Path) -> dict[int, Remains]:
 def held(remains: Remains) -> list[tuple[str, str, int]]:
     """What was out: the pool, the holder and the line."""
     return [
-        (pool.name, checkout.holder, checkout.taken.origin.line if checkout.taken.origin else 0)
+        (pool.info.name, checkout.holder, checkout.taken.origin.line if checkout.taken.origin else 0)
         for pool in remains.snapshot.pools
         for checkout in pool.checkouts
     ]
@@ -140,7 +140,7 @@ def test_lost_and_dropped(tmp_path: Path, dsn: str) -> None:
     killed(program, settings(tmp_path, dsn))
     ((_, remains),) = by_pid(tmp_path).items()
     shop, dropped = remains.snapshot.pools
-    assert (shop.checkouts, shop.state, dropped.state) == ((), "open", "dropped")
+    assert (shop.checkouts, shop.life.state, dropped.life.state) == ((), "open", "dropped")
     (lost,) = shop.lost
     assert (lost.lost_from_open, lost.taken.origin and lost.taken.origin.line) == (True, 6)
 
@@ -209,8 +209,11 @@ def test_a_child_has_a_file_of_its_own(tmp_path: Path, dsn: str, how: str) -> No
         ("parents", "MainThread", lines["after = pool.getconn()"]),
     ]
     assert held(found[child]) == [("parents", "MainThread", lines["taken = pool.getconn()"])]
-    assert {pool.name: pool.inherited for pool in found[child].snapshot.pools} == {"parents": True, "childs": False}
-    assert {pool.name: pool.inherited for pool in found[parent].snapshot.pools} == {"parents": False}
+    assert {pool.info.name: pool.life.inherited for pool in found[child].snapshot.pools} == {
+        "parents": True,
+        "childs": False,
+    }
+    assert {pool.info.name: pool.life.inherited for pool in found[parent].snapshot.pools} == {"parents": False}
 
 
 def test_a_child_that_ends_clears_away_its_own_file(tmp_path: Path, dsn: str) -> None:
@@ -246,7 +249,9 @@ def test_a_program_that_replaces_itself_leaves_both(tmp_path: Path, dsn: str) ->
         os.kill(os.getpid(), signal.SIGKILL)
     """
     killed(program, settings(tmp_path, dsn))
-    names = [remains.snapshot.pools[0].name for remains in (remains_of(path) for path in sorted(tmp_path.iterdir()))]
+    names = [
+        remains.snapshot.pools[0].info.name for remains in (remains_of(path) for path in sorted(tmp_path.iterdir()))
+    ]
     assert sorted(names) == ["first", "second"]
 
 
@@ -267,7 +272,7 @@ def test_what_is_gone_makes_room(tmp_path: Path) -> None:
     """
     killed(program, settings(tmp_path))
     ((_, remains),) = by_pid(tmp_path).items()
-    assert [pool.name for pool in remains.snapshot.pools][-1] == "last"
+    assert [pool.info.name for pool in remains.snapshot.pools][-1] == "last"
     assert not remains.dropped
 
 
@@ -282,7 +287,7 @@ def test_what_has_no_room_is_counted(tmp_path: Path) -> None:
     killed(program, settings(tmp_path))
     ((_, remains),) = by_pid(tmp_path).items()
     assert remains.dropped == {"pools": 100}
-    assert [pool.name for pool in remains.snapshot.pools] == [f"pool-{number}" for number in range(1000)]
+    assert [pool.info.name for pool in remains.snapshot.pools] == [f"pool-{number}" for number in range(1000)]
     assert remains.snapshot.dropped_records == 100
 
 

@@ -14,7 +14,6 @@ import pytest
 
 import poolwitness
 from poolwitness.cli.interpreter import at_exit
-from poolwitness.observe.call_site import capture_for, walk
 from tests.support.commands import cli
 
 pytestmark = pytest.mark.matrix_once
@@ -41,9 +40,6 @@ def test_doctor_tells_versions_and_settings() -> None:
     libpq = psycopg.pq.version()
     assert told["psycopg"]["libpq"] == f"libpq {libpq // 10000}.{libpq % 10000}"
     assert told["unclosed_pools"] == at_exit()
-    compiled = capture_for(trace=True) is not walk
-    assert told["whole_stacks"]["compiled"] is compiled
-    assert ("in compiled code" if compiled else "in Python") in told["whole_stacks"]["reason"]
     assert told["settings"]["held_s"] == 12
     (problem,) = told["problems"]
     assert "POOLWITNESS_LEVEL='loud'" in problem
@@ -59,7 +55,6 @@ def test_doctor_in_text_says_the_same() -> None:
     for package, version in told["versions"].items():
         assert re.search(rf"(?m)^  {package} +{re.escape(version)}", run.stdout)
     assert told["unclosed_pools"] in run.stdout
-    assert told["whole_stacks"]["reason"] in run.stdout
 
 
 def test_doctor_sees_the_variable() -> None:

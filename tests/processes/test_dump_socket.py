@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from poolwitness.dump.address import path_of
-from poolwitness.dump.socket import HIGH_FD, Door
+from poolwitness.dump.socket import HIGH_FD, DumpSocket
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no such sockets on Windows")
 
@@ -29,19 +29,19 @@ except Exception as error:
 
 
 @pytest.fixture
-def door(tmp_path: Path) -> Iterator[Door]:
+def door(tmp_path: Path) -> Iterator[DumpSocket]:
     """A door with a file."""
-    found = Door(str(tmp_path / "ours" / "door.sock"))
+    found = DumpSocket(str(tmp_path / "ours" / "door.sock"))
     yield found
     found.close()
 
 
-def asking(door: Door, pid: int = os.getpid()) -> subprocess.Popen[str]:
+def asking(door: DumpSocket, pid: int = os.getpid()) -> subprocess.Popen[str]:
     """A process that asks there, and takes whoever listens for *pid*."""
     return subprocess.Popen([sys.executable, "-c", ASK, str(pid), str(door.address)], stdout=subprocess.PIPE, text=True)
 
 
-def test_who_asks_is_answered(door: Door) -> None:
+def test_who_asks_is_answered(door: DumpSocket) -> None:
     assert door.open()
     with asking(door) as visitor:
         connection = door.accept(30)
@@ -52,13 +52,13 @@ def test_who_asks_is_answered(door: Door) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other kernels do not tell whose process listens")
-def test_an_impostor_is_not_believed(door: Door) -> None:
+def test_an_impostor_is_not_believed(door: DumpSocket) -> None:
     assert door.open()
     with asking(door, pid=os.getpid() + 1) as visitor:
         assert visitor.communicate()[0] == "NobodyThere\n"
 
 
-def test_who_leaves_without_a_word_is_no_answer(door: Door) -> None:
+def test_who_leaves_without_a_word_is_no_answer(door: DumpSocket) -> None:
     assert door.open()
     with asking(door) as visitor:
         connection = door.accept(30)
@@ -67,7 +67,7 @@ def test_who_leaves_without_a_word_is_no_answer(door: Door) -> None:
         assert visitor.communicate()[0] == "NoAnswer\n"
 
 
-def test_the_file_is_its_users_alone_and_goes_with_the_door(door: Door) -> None:
+def test_the_file_is_its_users_alone_and_goes_with_the_door(door: DumpSocket) -> None:
     assert door.open()
     file = Path(str(door.address))
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -77,14 +77,14 @@ def test_the_file_is_its_users_alone_and_goes_with_the_door(door: Door) -> None:
     assert not door.is_open
 
 
-def test_a_file_left_by_a_process_that_was_killed_is_replaced(door: Door) -> None:
+def test_a_file_left_by_a_process_that_was_killed_is_replaced(door: DumpSocket) -> None:
     file = Path(str(door.address))
     file.parent.mkdir(mode=0o700)
     file.write_text("")
     assert door.open()
 
 
-def test_a_folder_that_others_may_write_to_is_not_used(door: Door) -> None:
+def test_a_folder_that_others_may_write_to_is_not_used(door: DumpSocket) -> None:
     folder = Path(str(door.address)).parent
     folder.mkdir()
     folder.chmod(0o777)
@@ -92,7 +92,7 @@ def test_a_folder_that_others_may_write_to_is_not_used(door: Door) -> None:
     assert list(folder.iterdir()) == []
 
 
-def test_a_knock_wakes_who_waits(door: Door) -> None:
+def test_a_knock_wakes_who_waits(door: DumpSocket) -> None:
     assert door.open()
     found: list[object] = []
     started_mono = time.monotonic()
@@ -106,7 +106,7 @@ def test_a_knock_wakes_who_waits(door: Door) -> None:
     assert time.monotonic() - started_mono < 30
 
 
-def test_a_number_that_means_another_file_is_left_alone(door: Door, tmp_path: Path) -> None:
+def test_a_number_that_means_another_file_is_left_alone(door: DumpSocket, tmp_path: Path) -> None:
     assert door.open()
     number = door.fileno()
     assert number >= HIGH_FD

@@ -69,7 +69,7 @@ def test_who_ignores_it_goes_on_ignoring_it(dsn: str) -> None:
 
 def test_a_verdict_is_told_once_when_it_comes_in_the_middle_of_another(dsn: str) -> None:
     program = POOL + (
-        "from poolwitness import verdict\n"
+        "from poolwitness.runtime import verdict\n"
         "original = verdict.Verdict._end_blackbox\n"
         "def end(self):\n"
         f"    {ITSELF}\n"
@@ -85,11 +85,11 @@ def test_a_verdict_is_told_once_when_it_comes_in_the_middle_of_another(dsn: str)
 
 def test_the_second_signal_is_obeyed_at_once(dsn: str) -> None:
     program = POOL + (
-        "from poolwitness import announcing\n"
+        "from poolwitness.runtime import lifecycle_events\n"
         "def stuck(self, *arguments):\n"
         f"    {ITSELF}\n"
         "    threading.Event().wait(60)\n"
-        "announcing.Announcer.opened = stuck\n" + ITSELF
+        "announcing.LifecycleEvents.opened = stuck\n" + ITSELF
     )
     ran = run(program, asked(dsn), timeout_s=30)
     assert (ran.status, ran.verdict) == (-signal.SIGTERM, "")

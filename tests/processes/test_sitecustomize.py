@@ -159,7 +159,7 @@ def test_one_in_site_packages_is_found(tmp_path: Path, package: Path) -> None:
 def test_what_our_start_raises_ends_there(python: str, package: Path, tmp_path: Path, failure: str) -> None:
     site = package / "poolwitness" / "site"
     (tmp_path / "sitecustomize.py").write_text("NAME = 'other'\n")
-    (package / "poolwitness" / "boot").mkdir()
+    (package / "poolwitness" / "boot").mkdir(exist_ok=True)
     (package / "poolwitness" / "boot" / "__init__.py").write_text(f"def boot(how): raise {failure}\n")
     seen = look(python, [site, tmp_path], POOLWITNESS="1")
     assert seen.status == 0
@@ -200,7 +200,7 @@ def test_a_package_in_a_sibling_folder_is_found_and_comes_last(python: str, pack
 @pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full"])
 def test_no_stderr_is_no_harm(python: str, package: Path, redirection: str) -> None:
     site = package / "poolwitness" / "site"
-    (package / "poolwitness" / "boot").mkdir()
+    (package / "poolwitness" / "boot").mkdir(exist_ok=True)
     (package / "poolwitness" / "boot" / "__init__.py").write_text("def boot(how): raise SystemExit(3)\n")
     done = subprocess.run(
         ["sh", "-c", f'exec "$1" -c "print(1)" {redirection}', "sh", python],

@@ -16,8 +16,8 @@ BREAKS_THE_AGENT = True
 ALL = [target(module, name) for module, name, *_ in functions()]
 # These are the boundary itself: what they call may raise, and nothing is left to catch what they raise.
 BOUNDARIES = {
-    "poolwitness.guards:Part.__enter__": "contained() itself",
-    "poolwitness.guards:Part.__exit__": "contained() itself",
+    "poolwitness.guards:Guard.__enter__": "contained() itself",
+    "poolwitness.guards:Guard.__exit__": "contained() itself",
     "poolwitness.boot:_at_sigterm": "a thread's function, contained whole",
     "poolwitness.snapshot.shutdown:_over": "a callback of threading's, contained whole",
     "poolwitness.boot:_at_exit": "an atexit callback, contained whole",

@@ -223,7 +223,7 @@ PLACES = {
     "before the constructor": "ledger.Ledger.add",
     "while opening": "hearing.Hearing.opened",
     "while closing": "hearing.Hearing.closed",
-    "while writing": "announcing.Announcer.opened",
+    "while writing": "announcing.LifecycleEvents.opened",
 }
 
 

@@ -6,17 +6,21 @@ from typing import Any
 
 from poolwitness.model.records import (
     CheckoutRecord,
+    Database,
     Frame,
+    PoolInfo,
+    PoolLife,
     PoolRecord,
     ProcessRecord,
     Snapshot,
     Stack,
-    Target,
     WorkerRecord,
 )
 
 NOW = 1_800_000_000.0
 APP = "/srv/shop/db.py"
+# Each is given a value of its own by `pool`.
+_NONE: Any = [None] * (len(PoolInfo._fields) - len(PoolInfo._field_defaults))
 
 
 def frame(line: int, file: str = APP, function: str = "make_pool", kind: str = "application") -> Frame:
@@ -54,20 +58,29 @@ def pool(**fields: Any) -> PoolRecord:
         "is_async": False,
         "is_null": False,
         "state": "open",
-        "made": stack(10),
-        "made_at": NOW - 60,
-        "made_in": "MainThread",
+        "created": stack(10),
+        "created_at": NOW - 60,
+        "created_in": "MainThread",
         "min_size": 4,
         "max_size": 4,
         "num_workers": 3,
-        "target": Target(host="db", dbname="shop"),
+        "database": Database(host="db", dbname="shop"),
         "pid": 1,
         "opened_at": NOW - 60,
         "opened": stack(10),
         "workers": THREADS,
         "stats": {"requests_num": 3, "pool_size": 4, "pool_available": 4},
     }
-    return PoolRecord(**{**usual, **fields})
+    return changed(PoolRecord(PoolInfo(*_NONE), PoolLife("open"), 0, 0), **{**usual, **fields})
+
+
+def changed(record: PoolRecord, **fields: Any) -> PoolRecord:
+    """The same pool with other values, each by its own name, whichever part of the record it belongs to."""
+    for group in ("info", "life", "usage", "misuse"):
+        part = getattr(record, group)
+        own = {name: fields.pop(name) for name in list(fields) if name in part._fields}
+        record = record._replace(**{group: part._replace(**own)})
+    return record._replace(**fields)
 
 
 def async_pool(**fields: Any) -> PoolRecord:
@@ -77,7 +90,7 @@ def async_pool(**fields: Any) -> PoolRecord:
 
 def closed(record: PoolRecord) -> PoolRecord:
     """The same pool later: closed by the application."""
-    return record._replace(state="closed", closed_at=NOW - 10, closed=stack(20, function="shut_down"), close_s=0.01)
+    return changed(record, state="closed", closed_at=NOW - 10, closed=stack(20, function="shut_down"), close_s=0.01)
 
 
 def checkout(**fields: Any) -> CheckoutRecord:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.support.postgres import embedded_postgres
 from tools.matrix.cells import Cell, Result, kill_all, make_base, make_cell, run_tests
-from tools.matrix.environments import CannotMake
+from tools.matrix.environments import CannotMake, run_pip
 from tools.matrix.interpreters import Interpreter, find
 
 # 3.13 first: its exits are the slow ones, and what starts last ends last.
@@ -37,7 +37,11 @@ def main() -> int:
         if options.require_all or not present:
             return 1
     try:
-        results = _run_all(present, options)
+        wheel = _build_wheel()
+        results = _run_all(present, wheel, options)
+    except CannotMake as reason:
+        print(reason)
+        return 1
     except KeyboardInterrupt:
         print("matrix: interrupted")
         return 130
@@ -65,7 +69,15 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _run_all(present: dict[str, Interpreter], options: argparse.Namespace) -> dict[Cell, Result]:
+def _build_wheel() -> Path:
+    folder = FOLDER / "wheel"
+    for old in folder.glob("*.whl"):
+        old.unlink()
+    run_pip(Path(sys.executable), "wheel", "--no-deps", "--no-build-isolation", "-w", folder, ".")
+    return next(folder.glob("*.whl")).absolute()
+
+
+def _run_all(present: dict[str, Interpreter], wheel: Path, options: argparse.Namespace) -> dict[Cell, Result]:
     newest = options.pools[-1]
 
     def has_servers(series: str) -> bool:
@@ -86,14 +98,14 @@ def _run_all(present: dict[str, Interpreter], options: argparse.Namespace) -> di
     with _database() as dsn, ThreadPoolExecutor(options.jobs) as workers:
         # Before the cells, so that a cell never waits for a base that waits for a worker.
         bases = {
-            series: workers.submit(make_base, interpreter, FOLDER / f"python{series}", extras_of(series))
+            series: workers.submit(make_base, interpreter, FOLDER / f"python{series}", wheel, extras_of(series))
             for series, interpreter in present.items()
         }
 
         def run_cell(cell: Cell) -> Result:
             folder = FOLDER / cell.name
             try:
-                python = make_cell(cell, bases[cell.series].result(), folder)
+                python = make_cell(cell, bases[cell.series].result(), folder, wheel)
             except CannotMake as reason:
                 folder.mkdir(parents=True, exist_ok=True)
                 (folder / "output.txt").write_text(str(reason))

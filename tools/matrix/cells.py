@@ -1,4 +1,4 @@
-"""One cell of the matrix: one Python, one psycopg_pool, the wheel built by that Python, and the tests marked for it."""
+"""One cell of the matrix: one Python, one psycopg_pool, the built wheel, and the tests marked for it."""
 
 from __future__ import annotations
 
@@ -39,44 +39,39 @@ class Result:
     trouble: str = ""  # one sentence, where the tests did not come to an end by themselves
 
 
-@dataclass(frozen=True)
-class Base:
-    python: Path  # the environment's
-    wheel: Path  # poolwitness, built by that Python: where it has headers, there is compiled code in it
-
-
-def make_base(interpreter: Interpreter, folder: Path, extras: str) -> Base:
-    """Makes, or finds again, the environment that the cells of one Python copy, and builds their wheel.
+def make_base(interpreter: Interpreter, folder: Path, wheel: Path, extras: str) -> Path:
+    """Makes, or finds again, the environment that the cells of one Python copy.
 
     Args:
         interpreter: the Python.
         folder: where.
-        extras: of poolwitness, to be installed with it.
+        wheel: poolwitness.
+        extras: of it, to be installed with it.
+
+    Returns:
+        The environment's Python.
 
     Raises:
         CannotMake: pip failed, or the machine's Pythons cannot.
     """
     stamp = folder / "made-from"
     made_from = f"{interpreter} [{extras}]\n{Path('pyproject.toml').read_text()}"
-    python = python_of(folder)
-    if not stamp.exists() or stamp.read_text() != made_from:
-        make(interpreter.path, folder)
-        run_pip(python, "install", "hatchling", "setuptools")
-        run_pip(python, "install", "--no-build-isolation", f".[{extras}]")
-        stamp.write_text(made_from)
-    wheels = folder / "wheel"
-    shutil.rmtree(wheels, ignore_errors=True)
-    run_pip(python, "wheel", "--no-deps", "--no-build-isolation", "-w", wheels, ".")
-    return Base(python, next(wheels.glob("*.whl")).absolute())
+    if stamp.exists() and stamp.read_text() == made_from:
+        return python_of(folder)
+    python = make(interpreter.path, folder)
+    run_pip(python, "install", f"{wheel}[{extras}]")
+    stamp.write_text(made_from)
+    return python
 
 
-def make_cell(cell: Cell, base: Base, folder: Path) -> Path:
+def make_cell(cell: Cell, base: Path, folder: Path, wheel: Path) -> Path:
     """Makes a cell anew, from the base environment of its Python.
 
     Args:
         cell: which.
-        base: of its Python.
+        base: the Python of the base environment.
         folder: where.
+        wheel: poolwitness.
 
     Returns:
         The cell's Python.
@@ -84,9 +79,9 @@ def make_cell(cell: Cell, base: Base, folder: Path) -> Path:
     Raises:
         CannotMake: pip failed.
     """
-    python = make_bare(base.python, folder)
-    copy_packages(base.python, python)
-    run_pip(python, "install", "--no-deps", "--force-reinstall", base.wheel, f"psycopg-pool=={cell.pool}.*")
+    python = make_bare(base, folder)
+    copy_packages(base, python)
+    run_pip(python, "install", "--no-deps", "--force-reinstall", str(wheel), f"psycopg-pool=={cell.pool}.*")
     return python
 
 

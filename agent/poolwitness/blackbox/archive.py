@@ -7,7 +7,7 @@ from struct import Struct
 from poolwitness.blackbox import format as layout
 from poolwitness.blackbox.errors import Refused, Unfinished
 from poolwitness.blackbox.identity import Identity
-from poolwitness.ledger.stacks import BETWEEN
+from poolwitness.ledger.stacks import MAX_WRAPPER_FRAMES
 from poolwitness.model.records import Frame, Stack
 
 NOTHING = Stack((), None)
@@ -157,5 +157,5 @@ def _caller(frames: list[Frame], origin: Frame | None) -> Frame | None:
     # The rule of stacks.caller_of, as far as it can be told without code objects.
     if origin is None:
         return None
-    below = frames[frames.index(origin) + 1 :][: BETWEEN + 1]
+    below = frames[frames.index(origin) + 1 :][: MAX_WRAPPER_FRAMES + 1]
     return next((frame for frame in below if frame.kind == "application"), None)

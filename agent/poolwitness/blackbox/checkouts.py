@@ -15,7 +15,7 @@ from typing import Any
 from poolwitness.blackbox import format as layout
 from poolwitness.blackbox.writer import Writer
 from poolwitness.ledger.connections import NOT_BOXED
-from poolwitness.ledger.pools import PoolEntry, Slot
+from poolwitness.ledger.pools import TrackedConnection, TrackedPool
 from poolwitness.ledger.stacks import RawStack, resolve
 from poolwitness.snapshot.frames import current_frames
 
@@ -28,7 +28,7 @@ MOST_KNOWN = 2 * layout.STACKS.count
 Known = tuple[RawStack, int, Any]
 
 
-class Holding:
+class CheckoutRecords:
     """The records of checkouts and waiting requests.
 
     Args:
@@ -41,7 +41,7 @@ class Holding:
     def __init__(
         self,
         writer: Callable[[], Writer | None],
-        keep: Callable[[Writer, PoolEntry], bool],
+        keep: Callable[[Writer, TrackedPool], bool],
         forked: deque[int],
         failed: Callable[[Exception], None],
     ) -> None:
@@ -55,11 +55,13 @@ class Holding:
         self._known_count = 0
         self.taken, self.returned, self._write_into = self._hot_path()
 
-    def _hot_path(self) -> tuple[Callable[[Slot], None], Callable[[Slot], None], Callable[[Any], None]]:
+    def _hot_path(
+        self,
+    ) -> tuple[Callable[[TrackedConnection], None], Callable[[TrackedConnection], None], Callable[[Any], None]]:
         pack_into, settle, look_up, failed = layout.HOLD.pack_into, self._settle, self._look_up, self.failed
         forked, buffer, state_at = self.forked, self.buffer, layout.STATE
 
-        def taken(slot: Slot) -> None:
+        def taken(slot: TrackedConnection) -> None:
             try:
                 at = slot.box
                 if not at or forked:
@@ -73,7 +75,7 @@ class Holding:
             except Exception as error:  # noqa: BLE001 - ours alone: the checkout itself is kept by the ledger
                 failed(error)
 
-        def returned(slot: Slot) -> None:
+        def returned(slot: TrackedConnection) -> None:
             try:
                 at = slot.box
                 if at and not forked:
@@ -87,7 +89,7 @@ class Holding:
 
         return taken, returned, write_into
 
-    def _look_up(self, slot: Slot) -> tuple[bytes, int, int]:
+    def _look_up(self, slot: TrackedConnection) -> tuple[bytes, int, int]:
         """What is written of a holder and its stack: the name, the stack's number and the state."""
         raw, holder = slot.raw or (), slot.holder
         stack = self._number_of(raw)
@@ -98,7 +100,7 @@ class Holding:
         holder.boxed = (self.buffer, raw, name, stack, state)
         return name, stack, state
 
-    def reset(self, slots: list[Slot]) -> None:
+    def reset(self, slots: list[TrackedConnection]) -> None:
         """Write nowhere: the mapping is another process's, or is going.
 
         Args:
@@ -115,13 +117,13 @@ class Holding:
         self.buffer = buffer
         self._write_into(buffer)
 
-    def _settle(self, slot: Slot) -> int:
+    def _settle(self, slot: TrackedConnection) -> int:
         """Give a connection its record; the scratch record where there is none to give."""
         writer = self.writer()
         slot.box = at = SCRATCH if writer is None else self._new(writer, slot.entry, slot.id, "checkouts")
         return at
 
-    def _new(self, writer: Writer, entry: PoolEntry, number: int, what: str) -> int:
+    def _new(self, writer: Writer, entry: TrackedPool, number: int, what: str) -> int:
         if self.buffer is not writer.map:
             self._use(writer.map)
         record = (writer.holders.take() or self._oldest_lost()) if self.keep(writer, entry) else 0
@@ -140,7 +142,7 @@ class Holding:
         self.buffer[layout.HOLDERS.at(record) + layout.STATE] = layout.IN
         return record
 
-    def gone(self, slot: Slot) -> None:
+    def gone(self, slot: TrackedConnection) -> None:
         """A connection was garbage-collected: its record is free, or tells of a lost slot."""
         at = slot.box
         if not at or at == SCRATCH or self.forked:
@@ -162,7 +164,7 @@ class Holding:
         self.buffer[at + layout.STATE] = state
         self.lost.append(record)
 
-    def seen(self, slots: list[Slot]) -> None:
+    def seen(self, slots: list[TrackedConnection]) -> None:
         """Note how the connections that are out stand now, and whether who took them is still there."""
         idents = frozenset(current_frames())
         for slot in slots:
@@ -176,7 +178,7 @@ class Holding:
             # A reader that finds another since in the record knows that this is of an earlier checkout.
             layout.SEEN.pack_into(self.buffer, at + layout.SEEN_AT, since_mono, active_mono, status)
 
-    def began_waiting(self, entry: PoolEntry, raw: RawStack, holder: str, in_task: bool) -> int:
+    def began_waiting(self, entry: TrackedPool, raw: RawStack, holder: str, in_task: bool) -> int:
         """A request waits; gives what `ended_waiting` takes."""
         writer = self.writer()
         if writer is None:

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import NamedTuple
 
-from poolwitness import __version__
+from poolwitness._version import __version__
 from poolwitness.blackbox.identity import Identity
 from poolwitness.config import Config
 from poolwitness.model.records import PoolRecord, ProcessRecord, Snapshot, Stack

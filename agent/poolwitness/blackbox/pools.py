@@ -9,7 +9,7 @@ from poolwitness.blackbox import documents
 from poolwitness.blackbox import format as layout
 from poolwitness.blackbox.contents import PoolDocument
 from poolwitness.blackbox.writer import Writer
-from poolwitness.ledger.ledger import PoolEntry
+from poolwitness.ledger.pools import TrackedPool
 from poolwitness.model.records import PoolRecord, Snapshot, WorkerRecord
 
 MOST_POOLS = 1000
@@ -22,7 +22,7 @@ class Pools:
         record: makes the frozen record of a pool.
     """
 
-    def __init__(self, record: Callable[[PoolEntry], PoolRecord]) -> None:
+    def __init__(self, record: Callable[[TrackedPool], PoolRecord]) -> None:
         self.record = record
         self.reset()
 
@@ -33,18 +33,18 @@ class Pools:
         # Those that are gone, but of which there is something to tell: the oldest gives way when there is no room.
         self._past: deque[int] = deque()
 
-    def write(self, writer: Writer, entry: PoolEntry) -> None:
+    def write(self, writer: Writer, entry: TrackedPool) -> None:
         """Write a pool as it is now."""
         generation = writer.generation()
         self._write(writer, generation, self.record(entry), _refused_mono(entry))
 
-    def keep(self, writer: Writer, entry: PoolEntry) -> bool:
+    def keep(self, writer: Writer, entry: TrackedPool) -> bool:
         """Write a pool unless it is written; False where it has no room."""
         if not writer.has(entry.id) and entry.name:
             self.write(writer, entry)
         return writer.has(entry.id)
 
-    def write_all(self, writer: Writer, generation: int, snapshot: Snapshot, entries: list[PoolEntry]) -> None:
+    def write_all(self, writer: Writer, generation: int, snapshot: Snapshot, entries: list[TrackedPool]) -> None:
         """Write the pools of a snapshot that have a document already.
 
         Args:
@@ -55,10 +55,10 @@ class Pools:
         """
         refused = {entry.id: _refused_mono(entry) for entry in entries}
         for pool in snapshot.pools:
-            if writer.has(pool.id):
-                self._write(writer, generation, pool, refused.get(pool.id, 0.0))
+            if writer.has(pool.info.id):
+                self._write(writer, generation, pool, refused.get(pool.info.id, 0.0))
 
-    def let_go(self, writer: Writer, entry: PoolEntry) -> None:
+    def let_go(self, writer: Writer, entry: TrackedPool) -> None:
         """A pool was garbage-collected; it stays as long as there is room if it was open, or has lost connections."""
         if not writer.has(entry.id):
             return
@@ -70,14 +70,19 @@ class Pools:
             writer.erase(entry.id)
 
     def _write(self, writer: Writer, generation: int, pool: PoolRecord, refused_mono: float) -> None:
-        (self.failing.add if pool.connects.failing else self.failing.discard)(pool.id)
-        lean = pool._replace(checkouts=(), lost=(), kept_by="", workers=tuple(map(_lean, pool.workers)))
+        (self.failing.add if pool.connects.failing else self.failing.discard)(pool.info.id)
+        lean = pool._replace(
+            life=pool.life._replace(retained_by=""),
+            checkouts=(),
+            lost=(),
+            workers=tuple(map(_lean, pool.workers)),
+        )
         data = documents.dump(PoolDocument(lean, refused_mono), writer.stack)
         if len(data) > layout.LONGEST:
-            lean = lean._replace(incidents=(), adapters=())
+            lean = lean._replace(misuse=lean.misuse._replace(faults=(), adapters=()))
             data = documents.dump(PoolDocument(lean, refused_mono), writer.stack)
-        room = writer.has(pool.id) or writer.subjects <= MOST_POOLS or self._make_room(writer)
-        while not (room and writer.write(pool.id, generation, data)):
+        room = writer.has(pool.info.id) or writer.subjects <= MOST_POOLS or self._make_room(writer)
+        while not (room and writer.write(pool.info.id, generation, data)):
             room = self._make_room(writer)
             if not room:
                 writer.drop("pools")
@@ -92,7 +97,7 @@ class Pools:
         return True
 
 
-def _refused_mono(entry: PoolEntry) -> float:
+def _refused_mono(entry: TrackedPool) -> float:
     return float(entry.exhaustion[6]) if entry.exhaustion is not None else 0.0
 
 

@@ -76,7 +76,7 @@ def remains_of(archive: Archive, path: str) -> Remains:
     pools = {
         subject: documents.load(PoolDocument, content, archive.stack) for subject, content in sorted(found.items())
     }
-    if any(subject != document.pool.id for subject, document in pools.items()):
+    if any(subject != document.pool.info.id for subject, document in pools.items()):
         raise Refused("is damaged: a pool is not the one that it says it is")
     holders = _holders(archive)
     now_mono = max([archive.anchor_mono, *(holder.since_mono for holder in holders)])
@@ -139,7 +139,7 @@ def _pool(document: PoolDocument, holders: list[_Holder], now_mono: float, pid: 
     checkouts = [holder.checkout(now_mono) for holder in holders if holder.state not in _WAITING]
     waiting = sum(1 for holder in holders if holder.state in _WAITING)
     return pool._replace(
-        inherited=pool.inherited or pool.pid != pid,
+        life=pool.life._replace(inherited=pool.life.inherited or pool.info.pid != pid),
         checkouts=tuple(checkout for checkout in checkouts if not checkout.lost),
         lost=tuple(checkout for checkout in checkouts if checkout.lost),
         exhaustion=pool.exhaustion if now_mono - document.refused_mono <= QUIET_S else None,

@@ -14,19 +14,20 @@ from typing import Any
 
 from poolwitness.blackbox import documents, identity
 from poolwitness.blackbox import format as layout
-from poolwitness.blackbox.checkouts import Holding
+from poolwitness.blackbox.checkouts import CheckoutRecords
 from poolwitness.blackbox.contents import ProcessDocument
 from poolwitness.blackbox.file import Mapping
 from poolwitness.blackbox.pools import Pools
 from poolwitness.blackbox.writer import Writer
 from poolwitness.config import Config
-from poolwitness.guards import Part, fail
-from poolwitness.ledger.ledger import Ledger, PoolEntry, Slot
+from poolwitness.guards import Guard, fail
+from poolwitness.ledger.ledger import Ledger
+from poolwitness.ledger.pools import TrackedConnection, TrackedPool
 from poolwitness.ledger.stacks import RawStack
 from poolwitness.model.records import PoolRecord, Snapshot
 
 
-class BlackBox:
+class BlackBoxRecorder:
     """What one process writes for the case that it cannot speak any more.
 
     ``forked`` is to be appended to in every forked child.
@@ -44,10 +45,10 @@ class BlackBox:
         self,
         config: Config,
         ledger: Ledger,
-        record: Callable[[PoolEntry], PoolRecord],
+        record: Callable[[TrackedPool], PoolRecord],
         versions: dict[str, tuple[int, ...]],
         problem: Callable[[str], None],
-        part: Part,
+        part: Guard,
     ) -> None:
         self.config = config
         self.directory = os.path.abspath(config.blackbox)  # the program may go elsewhere
@@ -61,36 +62,36 @@ class BlackBox:
         self._ended = False
         self._writer: Writer | None = None
         self._writers: dict[int, Writer] = {}
-        self.holding = Holding(self.writer, self.pools.keep, self.forked, self._failed)
+        self.holding = CheckoutRecords(self.writer, self.pools.keep, self.forked, self._failed)
         self.taken, self.returned = self.holding.taken, self.holding.returned
         if "uwsgi" in sys.modules:  # it forks behind Python's back
             self.taken, self.returned = self._comparing(self.taken), self._comparing(self.returned)
 
     # what the agent tells
 
-    def pool(self, entry: PoolEntry) -> None:
+    def pool(self, entry: TrackedPool) -> None:
         """A pool was made, opened or closed, or something about it has changed."""
         with self.part:
             if self.part.enabled and entry.name and (writer := self.writer()) is not None:
                 self.pools.write(writer, entry)
 
-    def connect_failed(self, entry: PoolEntry, new: bool) -> None:
+    def connect_failed(self, entry: TrackedPool, new: bool) -> None:
         """A connection could not be made: written once for each kind of error, and when it begins to fail again."""
         if new or entry.id not in self.pools.failing:
             self.pool(entry)
 
-    def connected(self, entry: PoolEntry) -> None:
+    def connected(self, entry: TrackedPool) -> None:
         """A connection was made: written when that had failed before."""
         if entry.id in self.pools.failing:
             self.pool(entry)
 
-    def pool_gone(self, entry: PoolEntry) -> None:
+    def pool_gone(self, entry: TrackedPool) -> None:
         """A pool was garbage-collected."""
         with self.part:
             if self.part.enabled and self._writer is not None and not self.forked:
                 self.pools.let_go(self._writer, entry)
 
-    def slot_gone(self, slot: Slot) -> None:
+    def slot_gone(self, slot: TrackedConnection) -> None:
         """A connection was garbage-collected."""
         with self.part:
             if self.part.enabled:
@@ -167,8 +168,8 @@ class BlackBox:
             writer.mapping.finish()
             writer.mapping.let_go()
 
-    def _comparing(self, call: Callable[[Slot], None]) -> Callable[[Slot], None]:
-        def compared(slot: Slot) -> None:
+    def _comparing(self, call: Callable[[TrackedConnection], None]) -> Callable[[TrackedConnection], None]:
+        def compared(slot: TrackedConnection) -> None:
             self._notice_fork()
             call(slot)
 

@@ -145,7 +145,7 @@ def _event(sentence: str) -> str:
     import json
     import time
 
-    from poolwitness import SCHEMA_VERSION
+    from poolwitness._version import SCHEMA_VERSION
 
     now = time.time()
     event = {

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, NoReturn
 
-from poolwitness import __version__
+from poolwitness._version import __version__
 
 USAGE_ERROR = 2
 

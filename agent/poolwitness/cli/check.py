@@ -12,7 +12,7 @@ from pathlib import Path
 from poolwitness.cli import execute, say, supervise
 from poolwitness.cli.evidence import Evidence, Told, read
 from poolwitness.cli.supervise import Ended
-from poolwitness.model.findings import plural, short_path
+from poolwitness.model.wording import plural, short_path
 
 FINDINGS = 23
 

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from poolwitness import __version__
+from poolwitness._version import __version__
 from poolwitness.cli import activation, installed, interpreter
 from poolwitness.config import Config
 from poolwitness.diagnose.known_defects import known_defects
@@ -36,7 +36,6 @@ def examine() -> dict[str, Any]:
     """Everything that the command tells, as plain data: also the answer of ``--format json``."""
     config = Config.from_environ(os.environ)
     implementation, libpq = installed.psycopg()
-    compiled, walk = installed.walk()
     settings = config._asdict()
     problems = settings.pop("problems")
     settings.pop("check_dir")
@@ -64,7 +63,6 @@ def examine() -> dict[str, Any]:
             for defect in known_defects(installed.components())
         ],
         "unclosed_pools": interpreter.at_exit(),
-        "whole_stacks": {"compiled": compiled, "reason": walk},
         "settings": settings,
         "problems": list(problems),
     }
@@ -95,7 +93,6 @@ def _lines(found: dict[str, Any]) -> list[str]:
     if not found["known_defects"]:
         lines.append("  none")
     lines += ["", "A pool that nobody closes", f"  {found['unclosed_pools']}"]
-    lines += ["", "Whole stacks", f"  {found['whole_stacks']['reason']}"]
     lines += ["", "Settings"]
     lines += [f"  {name:<15} {_spell(value)}" for name, value in found["settings"].items()]
     lines += [f"  problem: {problem}" for problem in found["problems"]]

@@ -1,11 +1,9 @@
-"""Which versions are installed beside this interpreter, found without importing what they belong to; what was built."""
+"""Which versions are installed beside this interpreter, found without importing what they belong to."""
 
 from __future__ import annotations
 
-import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 
 from poolwitness.snapshot.versions import COMPONENTS, parsed
 
@@ -47,23 +45,3 @@ def psycopg() -> tuple[str | None, str]:
         reason = " ".join(str(error).split()) or type(error).__name__
         return None, f"psycopg cannot be imported here: {reason}"
     return pq.__impl__, f"libpq {number // 10000}.{number % 10000}"
-
-
-def walk() -> tuple[bool, str]:
-    """What walks the stacks of the level ``trace``.
-
-    Returns:
-        Whether that is compiled code, and a sentence: where that is, or why there is none.
-    """
-    try:
-        from poolwitness.observe import _stackwalk
-    except ImportError as error:
-        if sys.implementation.name != "cpython" or sys.version_info < (3, 11):
-            here = f"{platform.python_implementation()} {platform.python_version()}"
-            reason = f"it is compiled for CPython 3.11 and later, and this is {here}"
-        elif find_spec("poolwitness.observe._stackwalk") is None:
-            reason = "to have it compiled, install from source where there are a C compiler and Python.h"
-        else:
-            reason = f"what was compiled does not load: {' '.join(str(error).split())}"
-        return False, f"The level trace walks them in Python, in some six times the time: {reason}."
-    return True, f"The level trace walks them in compiled code: {_stackwalk.__file__}."

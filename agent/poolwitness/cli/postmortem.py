@@ -14,12 +14,13 @@ from poolwitness.blackbox.errors import Alive, Missing, Refused, Unfinished
 from poolwitness.cli import UsageError, postmortem_events, postmortem_text, say
 from poolwitness.config import Config
 from poolwitness.diagnose.registry import examine
-from poolwitness.guards import Part
-from poolwitness.model.findings import Finding, plural
+from poolwitness.guards import Guard
+from poolwitness.model.findings import Finding
+from poolwitness.model.wording import plural
 from poolwitness.report.console import ConsoleRenderer
 from poolwitness.report.json_lines import render_json
 from poolwitness.report.pipeline import Pipeline
-from poolwitness.runtime.reporter import Teller
+from poolwitness.runtime.reporter import Reporter
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -126,7 +127,7 @@ def tell(remains: Remains, sink: StdoutSink) -> None:
     else:
         for name, event in postmortem_events.events(remains, len(found)):
             pipeline.emit(name, {**event, **common})
-    teller = Teller(pipeline, Part("report"))
+    teller = Reporter(pipeline, Guard("report"))
     for finding in found:
         teller.tell(finding, common)
     if sink.error is not None:

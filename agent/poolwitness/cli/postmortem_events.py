@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from poolwitness.blackbox.contents import Remains, WaitingRequest
 from poolwitness.diagnose.capacity import out_of
 from poolwitness.diagnose.checkouts import holder_of
-from poolwitness.model.findings import named, place, place_called, plural
 from poolwitness.model.records import CheckoutRecord, PoolRecord
+from poolwitness.model.wording import at_call, at_line, plural, pool_label
 from poolwitness.report.events import Event, code_fields, pool_fields
 from poolwitness.report.pipeline import timestamp
 
@@ -26,13 +26,13 @@ def worth_telling(remains: Remains) -> list[PoolRecord]:
     return [
         pool
         for pool in remains.snapshot.pools
-        if (pool.state != "closed" and not pool.inherited) or pool.checkouts or pool.id in waited_for
+        if (pool.life.state != "closed" and not pool.life.inherited) or pool.checkouts or pool.info.id in waited_for
     ]
 
 
 def headline(remains: Remains) -> str:
     """One sentence: who died, when, and with what in hand."""
-    open_pools = sum(1 for pool in worth_telling(remains) if pool.state == "open" and not pool.inherited)
+    open_pools = sum(1 for pool in worth_telling(remains) if pool.life.state == "open" and not pool.life.inherited)
     out = sum(len(pool.checkouts) for pool in remains.snapshot.pools)
     program = remains.snapshot.process.argv0
     after_s = max(0.0, remains.last_seen_at - remains.made_at)
@@ -65,8 +65,8 @@ def events(remains: Remains, found: int) -> Iterator[tuple[str, Event]]:
             "poolwitness.program": process.argv0,
             "poolwitness.last_seen_at": timestamp(remains.last_seen_at),
             "poolwitness.begun_at": timestamp(remains.made_at),
-            "poolwitness.pools_open": sum(1 for pool in pools if pool.state == "open" and not pool.inherited),
-            "poolwitness.pools_closed": sum(1 for pool in remains.snapshot.pools if pool.state == "closed"),
+            "poolwitness.pools_open": sum(1 for pool in pools if pool.life.state == "open" and not pool.life.inherited),
+            "poolwitness.pools_closed": sum(1 for pool in remains.snapshot.pools if pool.life.state == "closed"),
             "poolwitness.connections_out": out,
             "poolwitness.requests_waiting": len(remains.waiting),
             "poolwitness.findings": found,
@@ -78,7 +78,7 @@ def events(remains: Remains, found: int) -> Iterator[tuple[str, Event]]:
         },
     )
     for pool in pools:
-        waiting = [request for request in remains.waiting if request.pool_id == pool.id]
+        waiting = [request for request in remains.waiting if request.pool_id == pool.info.id]
         yield "poolwitness.pool.state", _pool(pool, waiting)
         for rank, checkout in enumerate(pool.checkouts, start=1):
             yield "poolwitness.holder", _holder(pool, rank, checkout)
@@ -87,19 +87,19 @@ def events(remains: Remains, found: int) -> Iterator[tuple[str, Event]]:
 
 
 def _pool(pool: PoolRecord, waiting: list[WaitingRequest]) -> Event:
-    state = _STATES.get(pool.state, pool.state)
+    state = _STATES.get(pool.life.state, pool.life.state)
     lost = f", {plural(len(pool.lost), 'slot')} lost for good" if pool.lost else ""
     return {
         "level": "info",
         "message": (
-            f"{named(pool)}, made at {place(pool.made.origin)}, {state} when the process ended: "
+            f"{pool_label(pool)}, made at {at_line(pool.info.created.origin)}, {state} when the process ended: "
             f"{out_of(len(pool.checkouts), pool.most)} out, "
             f"{plural(len(waiting), 'request')} waiting{lost}"
         ),
         **pool_fields(pool),
-        **code_fields(pool.made),
-        "poolwitness.pool.state": pool.state,
-        "poolwitness.pool.inherited": pool.inherited,
+        **code_fields(pool.info.created),
+        "poolwitness.pool.state": pool.life.state,
+        "poolwitness.pool.inherited": pool.life.inherited,
         "poolwitness.connections_out": len(pool.checkouts),
         "poolwitness.requests_waiting": len(waiting),
         "poolwitness.slots_lost": len(pool.lost),
@@ -111,7 +111,7 @@ def _holder(pool: PoolRecord, rank: int, checkout: CheckoutRecord) -> Event:
     return {
         "level": "info",
         "message": (
-            f"a connection of {named(pool)}, taken at {place_called(checkout.taken)} by {holder_of(checkout)} "
+            f"a connection of {pool_label(pool)}, taken at {at_call(checkout.taken)} by {holder_of(checkout)} "
             f"{checkout.held_s:.1f} s before, was out when the process ended{state_of(checkout)}"
         ),
         "poolwitness.rank": rank,
@@ -121,8 +121,8 @@ def _holder(pool: PoolRecord, rank: int, checkout: CheckoutRecord) -> Event:
         "poolwitness.holder_kind": "task" if checkout.in_task else "thread",
         "poolwitness.holder_alive": checkout.holder_alive,
         "poolwitness.transaction": checkout.status,
-        "db.client.connection.pool.name": pool.name[:256],
-        "poolwitness.pool.id": pool.id,
+        "db.client.connection.pool.name": pool.info.name[:256],
+        "poolwitness.pool.id": pool.info.id,
         **code_fields(checkout.taken),
     }
 
@@ -139,13 +139,13 @@ def _request(pool: PoolRecord, request: WaitingRequest) -> Event:
     return {
         "level": "info",
         "message": (
-            f"{kind} {request.holder!r} had waited {request.waited_s:.1f} s for a connection of {named(pool)} at "
-            f"{place(request.request.origin)} when the process ended"
+            f"{kind} {request.holder!r} had waited {request.waited_s:.1f} s for a connection of {pool_label(pool)} at "
+            f"{at_line(request.request.origin)} when the process ended"
         ),
         "poolwitness.waited_s": round(request.waited_s, 6),
         "poolwitness.holder": request.holder,
         "poolwitness.holder_kind": kind,
-        "db.client.connection.pool.name": pool.name[:256],
-        "poolwitness.pool.id": pool.id,
+        "db.client.connection.pool.name": pool.info.name[:256],
+        "poolwitness.pool.id": pool.info.id,
         **code_fields(request.request),
     }

@@ -11,7 +11,8 @@ from poolwitness.blackbox.contents import Remains
 from poolwitness.cli.postmortem_events import headline, state_of, worth_telling
 from poolwitness.diagnose.capacity import out_of
 from poolwitness.diagnose.checkouts import holder_of
-from poolwitness.model.findings import Finding, named, place, place_called, plural
+from poolwitness.model.findings import Finding
+from poolwitness.model.wording import at_call, at_line, plural, pool_label
 from poolwitness.report.redact import clean_text
 
 LARGEST_SOURCE = 4 * 1024 * 1024
@@ -25,17 +26,17 @@ def text_of(remains: Remains) -> str:
 def _lines(remains: Remains) -> Iterator[str]:
     yield f"poolwitness: {headline(remains)}"
     for pool in worth_telling(remains):
-        waiting = [request for request in remains.waiting if request.pool_id == pool.id]
-        inherited = ", inherited from the parent process" if pool.inherited else ""
+        waiting = [request for request in remains.waiting if request.pool_id == pool.info.id]
+        inherited = ", inherited from the parent process" if pool.life.inherited else ""
         lost = f", {plural(len(pool.lost), 'slot')} lost for good" if pool.lost else ""
-        yield f"  {named(pool)}, {pool.state}{inherited}, made at {place(pool.made.origin)}"
+        yield f"  {pool_label(pool)}, {pool.life.state}{inherited}, made at {at_line(pool.info.created.origin)}"
         yield (f"    {out_of(len(pool.checkouts), pool.most)} out, {plural(len(waiting), 'request')} waiting{lost}")
         for checkout in pool.checkouts:
-            row = f"{checkout.held_s:8.1f} s  {place_called(checkout.taken)}  by {holder_of(checkout)}"
+            row = f"{checkout.held_s:8.1f} s  {at_call(checkout.taken)}  by {holder_of(checkout)}"
             yield f"    held   {row}{state_of(checkout)}"
         for request in waiting:
             who = f"{'task' if request.in_task else 'thread'} {request.holder!r}"
-            yield f"    waited {request.waited_s:8.1f} s  {place(request.request.origin)}  by {who}"
+            yield f"    waited {request.waited_s:8.1f} s  {at_line(request.request.origin)}  by {who}"
 
 
 def mind_sources(found: Sequence[Finding]) -> None:

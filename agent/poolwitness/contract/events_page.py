@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from poolwitness import SCHEMA_VERSION
+from poolwitness._version import SCHEMA_VERSION
 from poolwitness.contract.events import EVENTS, Event, every_field
 from poolwitness.contract.fields import ENVELOPE, MAYBE_EVERYWHERE, POOL, Field
 from poolwitness.report.profiles import PROFILES

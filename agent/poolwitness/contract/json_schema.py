@@ -7,7 +7,7 @@ import re
 from importlib import resources
 from typing import Any
 
-from poolwitness import SCHEMA_VERSION
+from poolwitness._version import SCHEMA_VERSION
 from poolwitness.contract.events import EVENTS, Event, every_field
 from poolwitness.contract.fields import ENVELOPE, Field
 

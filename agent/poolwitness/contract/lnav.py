@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from poolwitness import SCHEMA_VERSION
+from poolwitness._version import SCHEMA_VERSION
 from poolwitness.report.field_types import KINDS
 
 NAME = "poolwitness_log"

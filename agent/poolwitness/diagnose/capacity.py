@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from poolwitness.diagnose.checkouts import holder_of
 from poolwitness.diagnose.lifecycle import own
-from poolwitness.model.findings import RULES, Finding, Value, named, place, place_called, plural
+from poolwitness.model.findings import RULES, Finding, Value
 from poolwitness.model.records import CheckoutRecord, ConnectError, PoolRecord, Snapshot
+from poolwitness.model.wording import at_call, at_line, plural, pool_label
 
 SLOW_S = 1.0
 
@@ -19,14 +20,14 @@ def exhausted(snapshot: Snapshot) -> Iterator[Finding]:
         if found is None:
             continue
         worst = worst_first(pool)
-        if pool.crossed_loops is not None and not worst:
+        if pool.misuse.crossed_loops is not None and not worst:
             continue  # PW402 says why nobody brings a connection
         size = pool.most
         if worst:
             first = worst[0]
             who = (
                 f"{out_of(len(worst), size)} out, the oldest for {first.held_s:.1f} s, taken at "
-                f"{place_called(first.taken)} by {holder_of(first)}, {first.status}"
+                f"{at_call(first.taken)} by {holder_of(first)}, {first.status}"
             )
         elif pool.connects.failing:
             who = f"no connection could be made: {error_text(last_error(pool))}"
@@ -47,11 +48,11 @@ def exhausted(snapshot: Snapshot) -> Iterator[Finding]:
         yield Finding(
             rule=RULES["PW201"],
             message=(
-                f"{named(pool)} had no connection for the request at {place_called(found.request)} "
+                f"{pool_label(pool)} had no connection for the request at {at_call(found.request)} "
                 f"({found.error_type}): {who}{lost}"
             ),
             fix=" ".join(f"({number}) {remedy}." for number, remedy in enumerate(remedies(pool), start=1)),
-            key=("PW201", pool.id, found.episode),
+            key=("PW201", pool.info.id, found.episode),
             pool=pool,
             stack=worst[0].taken if worst else found.request,
             extra=extra,
@@ -73,7 +74,7 @@ def remedies(pool: PoolRecord) -> list[str]:
     advice: list[str] = []
     holders = worst_first(pool)
     size = pool.most
-    if pool.crossed_loops is not None:
+    if pool.misuse.crossed_loops is not None:
         advice.append("use the pool on the loop that it was opened on (PW402)")
     if pool.connects.failing and pool.connects.errors:
         advice.append(connect_advice(last_error(pool)))
@@ -85,7 +86,7 @@ def remedies(pool: PoolRecord) -> list[str]:
     gone = [holder for holder in holders if not holder.holder_alive]
     if gone:
         advice.append(f"return the connections taken at {_lines(gone)}: the threads or tasks that took them have ended")
-    nested = [incident for incident in pool.incidents if incident.kind == "PW106"]
+    nested = [incident for incident in pool.misuse.faults if incident.kind == "nested"]
     if nested and any(
         incident.at.origin == (pool.exhaustion.request.origin if pool.exhaustion else None) for incident in nested
     ):
@@ -95,7 +96,7 @@ def remedies(pool: PoolRecord) -> list[str]:
         holder.holder == request.holder and holder.held_s > request.waited_s for holder in holders
     ):
         advice.append(
-            f"do not ask for a second connection at {place(request.request.holding)} while the same holder has one"
+            f"do not ask for a second connection at {at_line(request.request.holding)} while the same holder has one"
         )
     waiting = [holder for holder in holders if holder.status == "idle in transaction"]
     if waiting:
@@ -114,7 +115,7 @@ def remedies(pool: PoolRecord) -> list[str]:
 
 
 def _lines(holders: list[CheckoutRecord]) -> str:
-    places = list(dict.fromkeys(place_called(holder.taken) for holder in holders))
+    places = list(dict.fromkeys(at_call(holder.taken) for holder in holders))
     return ", ".join(places[:2]) + (f" and {len(places) - 2} more" if len(places) > 2 else "")
 
 
@@ -133,20 +134,20 @@ def error_text(error: ConnectError) -> str:
 def slots_unaccounted(snapshot: Snapshot) -> Iterator[Finding]:
     """PW107: the pool counts connections that neither it nor any holder has."""
     for pool in own(snapshot):
-        if pool.unaccounted <= 0 or pool.state != "open":
+        if pool.unaccounted <= 0 or pool.life.state != "open":
             continue
         counted = pool.stats.get("pool_size", 0)
         yield Finding(
             rule=RULES["PW107"],
             message=(
-                f"{named(pool)}, made at {place(pool.made.origin)}, counts {plural(counted, 'connection')}, but "
+                f"{pool_label(pool)}, made at {at_line(pool.info.created.origin)}, counts {plural(counted, 'connection')}, but "
                 f"{pool.unaccounted} of them {'is' if pool.unaccounted == 1 else 'are'} neither idle in it nor held by "
                 "anybody: those slots are not coming back"
             ),
             fix=_unaccounted_advice(pool, snapshot.process.versions.get("psycopg_pool")),
-            key=("PW107", pool.id, pool.unaccounted),
+            key=("PW107", pool.info.id, pool.unaccounted),
             pool=pool,
-            stack=pool.made,
+            stack=pool.info.created,
             extra={
                 "poolwitness.slots_unaccounted": pool.unaccounted,
                 "poolwitness.slots_counted": counted,
@@ -180,11 +181,11 @@ def connect_failing(snapshot: Snapshot) -> Iterator[Finding]:
         for error in pool.connects.errors:
             yield Finding(
                 rule=RULES["PW202"],
-                message=f"{named(pool)}, made at {place(pool.made.origin)}, cannot connect and keeps trying: {error_text(error)}",
+                message=f"{pool_label(pool)}, made at {at_line(pool.info.created.origin)}, cannot connect and keeps trying: {error_text(error)}",
                 fix=connect_advice(error),
-                key=("PW202", pool.id, error.error_type, error.sqlstate, error.text),
+                key=("PW202", pool.info.id, error.error_type, error.sqlstate, error.text),
                 pool=pool,
-                stack=pool.made,
+                stack=pool.info.created,
                 extra={
                     "exception.type": error.error_type,
                     **({"exception.message": error.text} if error.text else {}),
@@ -240,11 +241,11 @@ def connect_slow(snapshot: Snapshot) -> Iterator[Finding]:
 def _slow(pool: PoolRecord, what: str, fix: str, phase: str) -> Finding:
     return Finding(
         rule=RULES["PW203"],
-        message=f"{named(pool)}, made at {place(pool.made.origin)}, is slow to grow: {what} (average of {pool.connects.attempts})",
+        message=f"{pool_label(pool)}, made at {at_line(pool.info.created.origin)}, is slow to grow: {what} (average of {pool.connects.attempts})",
         fix=fix,
-        key=("PW203", pool.id, phase),
+        key=("PW203", pool.info.id, phase),
         pool=pool,
-        stack=pool.made,
+        stack=pool.info.created,
         extra={
             "poolwitness.connect_s": round(pool.connects.connect_s, 6),
             "poolwitness.configure_s": round(pool.connects.configure_s, 6),

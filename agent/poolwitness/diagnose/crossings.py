@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from poolwitness.diagnose.lifecycle import own
-from poolwitness.model.findings import RULES, Finding, Value, named, place
+from poolwitness.model.findings import RULES, Finding, Value
 from poolwitness.model.records import Crossing, PoolRecord, Snapshot, Stack
+from poolwitness.model.wording import at_line, pool_label
 
 # By what forks the program's processes.
 _AFTER_FORK = {
@@ -26,23 +27,23 @@ _ON_ANY_LOOP = "open and close the pool inside the loop that uses it: one asynci
 def crossed_fork(snapshot: Snapshot) -> Iterator[Finding]:
     """PW401: opened in one process, used, waited for or closed in a child of it."""
     for pool in snapshot.pools:
-        found = pool.crossed_fork
-        if found is None or not pool.inherited:
+        found = pool.misuse.crossed_fork
+        if found is None or not pool.life.inherited:
             continue
         child = snapshot.process.pid
         yield Finding(
             rule=RULES["PW401"],
             message=(
-                f"{named(pool)}, opened at {_opened(pool)} by process {pool.pid}, was {_used(found)} "
+                f"{pool_label(pool)}, opened at {_opened(pool)} by process {pool.info.pid}, was {_used(found)} "
                 f"by its forked child {child}: {_in_child(pool, found)}"
             ),
             fix=_fix_fork(found),
-            key=("PW401", pool.id),
+            key=("PW401", pool.info.id),
             pool=pool,
             stack=_line(pool, found),
             extra={
                 "poolwitness.opened_at": _opened_place(pool),
-                "poolwitness.opened_pid": pool.pid,
+                "poolwitness.opened_pid": pool.info.pid,
                 "poolwitness.use": found.use,
                 "poolwitness.uses": found.count,
                 **({"poolwitness.forked_by": found.under} if found.under else {}),
@@ -53,7 +54,7 @@ def crossed_fork(snapshot: Snapshot) -> Iterator[Finding]:
 def crossed_loops(snapshot: Snapshot) -> Iterator[Finding]:
     """PW402: an async pool used on another loop than it was opened on, or after that loop ended."""
     for pool in own(snapshot):
-        found = pool.crossed_loops
+        found = pool.misuse.crossed_loops
         if found is None:
             continue
         ended = ", which has ended," if found.ended else ","
@@ -68,11 +69,11 @@ def crossed_loops(snapshot: Snapshot) -> Iterator[Finding]:
         yield Finding(
             rule=RULES["PW402"],
             message=(
-                f"async {named(pool)}, opened at {_opened(pool)} on the loop {found.opened_on}{ended} was {_used(found)} "
+                f"async {pool_label(pool)}, opened at {_opened(pool)} on the loop {found.opened_on}{ended} was {_used(found)} "
                 f"on another loop, {found.used_on}: its workers and its lock stayed on the first, so that a request may wait for ever"
             ),
             fix=_ON_OTHER_LOOPS.get(found.under, _ON_ANY_LOOP),
-            key=("PW402", pool.id),
+            key=("PW402", pool.info.id),
             pool=pool,
             stack=_line(pool, found),
             extra=extra,
@@ -80,32 +81,32 @@ def crossed_loops(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def _opened(pool: PoolRecord) -> str:
-    return place((pool.opened or pool.made).origin)
+    return at_line((pool.life.opened or pool.info.created).origin)
 
 
 def _opened_place(pool: PoolRecord) -> str:
-    origin = (pool.opened or pool.made).origin
+    origin = (pool.life.opened or pool.info.created).origin
     return origin.place if origin is not None else ""
 
 
 def _line(pool: PoolRecord, found: Crossing) -> Stack:
     # Called straight from C, as by atexit, there is no line: the one that opened the pool is the next to look at.
-    return found.used if found.used.origin is not None else pool.opened or pool.made
+    return found.used if found.used.origin is not None else pool.life.opened or pool.info.created
 
 
 def _used(found: Crossing) -> str:
     if found.used.origin is None:
         return f"{found.use} at exit"
-    return f"{found.use} at {place(found.used.origin)}"
+    return f"{found.use} at {at_line(found.used.origin)}"
 
 
 def _in_child(pool: PoolRecord, found: Crossing) -> str:
-    served = "tasks that serve it" if pool.is_async else "threads that serve it"
+    served = "tasks that serve it" if pool.info.is_async else "threads that serve it"
     if found.use in ("closed", "drained"):
         return "that says goodbye on its sockets, which ends the parent's sessions"
     if found.use == "waited for":
         return f"the {served} stayed in the parent, so nobody fills it"
-    if pool.is_null:
+    if pool.info.is_null:
         return f"the {served} stayed in the parent, so a request that has to wait is never served"
     return f"the two processes share its sockets and mix their messages, and the {served} stayed in the parent"
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from poolwitness.diagnose.lifecycle import own
-from poolwitness.model.findings import RULES, Finding, named, place
+from poolwitness.model.findings import RULES, Finding
 from poolwitness.model.records import PoolRecord, Snapshot
+from poolwitness.model.wording import at_line, pool_label
 
 Version = tuple[int, ...]
 # A pool younger than this has no time to meet a fault that takes a day.
@@ -121,19 +122,19 @@ def known_defect(snapshot: Snapshot) -> Iterator[Finding]:
 def _applies(defect: KnownDefect, pool: PoolRecord, now: float) -> bool:
     if defect.key == "idle-workers-die":
         return (
-            not pool.is_async
-            and pool.opened_at is not None
-            and pool.state == "open"
-            and now - pool.opened_at > LONG_LIVED_S
+            not pool.info.is_async
+            and pool.life.opened_at is not None
+            and pool.life.state == "open"
+            and now - pool.life.opened_at > LONG_LIVED_S
         )
     if defect.key == "open-race":
-        return not pool.is_async and pool.opened_by_threads > 1
+        return not pool.info.is_async and pool.life.opened_by_threads > 1
     if defect.key == "cancelled-check-loses-connection":
-        return pool.is_async and pool.has_check and pool.opened_at is not None
+        return pool.info.is_async and pool.info.has_check and pool.life.opened_at is not None
     if defect.key == "thread-in-atexit":
-        return not pool.is_async and pool.open_error == "RuntimeError"
+        return not pool.info.is_async and pool.life.open_error == "RuntimeError"
     if defect.key == "async-pool-before-loop":
-        return pool.is_async and pool.opened_at is not None
+        return pool.info.is_async and pool.life.opened_at is not None
     return False
 
 
@@ -142,12 +143,12 @@ def _finding(defect: KnownDefect, pool: PoolRecord, snapshot: Snapshot) -> Findi
     return Finding(
         rule=RULES["PW501"],
         message=(
-            f"{defect.component} {version} has a known fault that applies to {named(pool)}, made at "
-            f"{place(pool.made.origin)}: {defect.summary} ({defect.source})"
+            f"{defect.component} {version} has a known fault that applies to {pool_label(pool)}, made at "
+            f"{at_line(pool.info.created.origin)}: {defect.summary} ({defect.source})"
         ),
         fix=defect.advice,
         key=("PW501", defect.key),
         pool=pool,
-        stack=pool.made,
+        stack=pool.info.created,
         extra={"poolwitness.defect": defect.key, "poolwitness.source": defect.source},
     )

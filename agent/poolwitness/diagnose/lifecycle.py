@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from poolwitness.model.findings import RULES, Finding, named, place, plural
+from poolwitness.model.findings import RULES, Finding
 from poolwitness.model.records import Frame, PoolRecord, ProcessRecord, Snapshot
+from poolwitness.model.wording import at_line, plural, pool_label
 
 # One pool a database is the rule, a handful is a choice; ten of one line are one per something.
 CROWD = 10
@@ -14,7 +15,7 @@ JOIN_TIMEOUT_S = 5.0
 
 def own(snapshot: Snapshot) -> Iterator[PoolRecord]:
     """The pools that this process made itself."""
-    return (pool for pool in snapshot.pools if not pool.inherited)
+    return (pool for pool in snapshot.pools if not pool.life.inherited)
 
 
 def expected_exit_delay_s(pool: PoolRecord, process: ProcessRecord) -> float:
@@ -35,22 +36,22 @@ def expected_exit_delay_s(pool: PoolRecord, process: ProcessRecord) -> float:
 def exit_suffers(pool: PoolRecord, process: ProcessRecord) -> bool:
     """Whether the pool's ``__del__`` is expected to run, and to wait, while the interpreter ends."""
     return (
-        not pool.is_async
-        and not pool.cls.startswith("__main__.")
-        and not pool.django_alias
+        not pool.info.is_async
+        and not pool.info.cls.startswith("__main__.")
+        and not pool.info.django_alias
         and not process.greenlets
         and process.versions.get("psycopg_pool", (3, 2)) >= (3, 2)
     )
 
 
 def _close_advice(pool: PoolRecord) -> str:
-    if pool.django_alias:
+    if pool.info.django_alias:
         return (
-            f"call `connections[{pool.django_alias!r}].close_pool()` (from django.db import connections) where the process "
+            f"call `connections[{pool.info.django_alias!r}].close_pool()` (from django.db import connections) where the process "
             "ends, for example by `atexit.register` in manage.py, wsgi.py or asgi.py: Django closes connections, not pools; "
             "until then, POOLWITNESS_CLOSE=1 closes it at exit"
         )
-    if pool.is_async:
+    if pool.info.is_async:
         return (
             "open it with `async with AsyncConnectionPool(...) as pool:` around the program's main coroutine, "
             "or `await pool.close()` in its finally or lifespan shutdown"
@@ -65,7 +66,7 @@ def _consequence(pool: PoolRecord, snapshot: Snapshot) -> str:
     process, closes_at_exit = snapshot.process, snapshot.closes_at_exit
     python = process.python
     version = f"Python {python[0]}.{python[1]}"
-    if pool.is_async:
+    if pool.info.is_async:
         return "its server connections are dropped without a goodbye"
     if not snapshot.finalizers:
         return (
@@ -95,30 +96,30 @@ def never_closed(snapshot: Snapshot) -> Iterator[Finding]:
     if snapshot.moment != "verdict":
         return
     for pool in own(snapshot):
-        if pool.state != "open":
+        if pool.life.state != "open":
             continue
         yield Finding(
             rule=RULES["PW001"],
             message=(
-                f"{named(pool)}, made at {place(pool.made.origin)}, was never closed: {_consequence(pool, snapshot)}"
-                + (f"; kept alive by {pool.kept_by}" if pool.kept_by else "")
+                f"{pool_label(pool)}, made at {at_line(pool.info.created.origin)}, was never closed: {_consequence(pool, snapshot)}"
+                + (f"; kept alive by {pool.life.retained_by}" if pool.life.retained_by else "")
             ),
             fix=_close_advice(pool),
-            key=("PW001", pool.id),
+            key=("PW001", pool.info.id),
             pool=pool,
-            stack=pool.made,
+            stack=pool.info.created,
             extra={
                 "poolwitness.expected_exit_delay_s": (
                     expected_exit_delay_s(pool, snapshot.process) if snapshot.finalizers else 0.0
                 ),
-                **({"poolwitness.kept_by": pool.kept_by} if pool.kept_by else {}),
+                **({"poolwitness.kept_by": pool.life.retained_by} if pool.life.retained_by else {}),
                 **_threads(pool),
             },
         )
 
 
 def _threads(pool: PoolRecord) -> dict[str, str | int | float | bool | list[str]]:
-    if pool.is_async or not pool.workers:
+    if pool.info.is_async or not pool.workers:
         return {}
     rows = []
     for worker in pool.workers:
@@ -149,27 +150,27 @@ def _stands(frames: tuple[Frame, ...]) -> str:
 def dropped_open(snapshot: Snapshot) -> Iterator[Finding]:
     """PW002: garbage-collected while open."""
     for pool in own(snapshot):
-        if pool.state != "dropped":
+        if pool.life.state != "dropped":
             continue
         what = (
             "tasks and connections are left to the garbage collector"
-            if pool.is_async
+            if pool.info.is_async
             else "its threads are stopped by __del__"
         )
         yield Finding(
             rule=RULES["PW002"],
             message=(
-                f"{named(pool)}, made at {place(pool.made.origin)}, was garbage-collected while open: "
+                f"{pool_label(pool)}, made at {at_line(pool.info.created.origin)}, was garbage-collected while open: "
                 f"nothing holds it any more, {what}"
             ),
             fix=(
                 "keep one pool for the life of the program and close it at the end, or make it in "
-                f"{'an `async with`' if pool.is_async else 'a `with`'} block; "
+                f"{'an `async with`' if pool.info.is_async else 'a `with`'} block; "
                 "a pool made in a function dies with the function"
             ),
-            key=("PW002", pool.id),
+            key=("PW002", pool.info.id),
             pool=pool,
-            stack=pool.made,
+            stack=pool.info.created,
         )
 
 
@@ -182,7 +183,7 @@ def exit_delayed(pool: PoolRecord, python: tuple[int, int, int], delay: str, exc
         delay: the text that stands for the seconds.
         exception: the name of the exception that ``__del__`` raised, or empty.
     """
-    where = f"{named(pool)}, made at {place(pool.made.origin)} and never closed,"
+    where = f"{pool_label(pool)}, made at {at_line(pool.info.created.origin)} and never closed,"
     if exception:
         message = f"{where} raised {exception} from its __del__ while Python {python[0]}.{python[1]} was ending, after {delay} s"
     else:
@@ -191,9 +192,9 @@ def exit_delayed(pool: PoolRecord, python: tuple[int, int, int], delay: str, exc
         rule=RULES["PW003"],
         message=message,
         fix=_close_advice(pool),
-        key=("PW003", pool.id),
+        key=("PW003", pool.info.id),
         pool=pool,
-        stack=pool.made,
+        stack=pool.info.created,
         level="warning" if exception else "error",
         extra={"poolwitness.related": ["PW001"]},
     )
@@ -202,19 +203,19 @@ def exit_delayed(pool: PoolRecord, python: tuple[int, int, int], delay: str, exc
 def used_after_close(snapshot: Snapshot) -> Iterator[Finding]:
     """PW005: PoolClosed was raised."""
     for pool in own(snapshot):
-        use = pool.use_after_close
-        if use is None or pool.closed is None:
+        use = pool.misuse.use_after_close
+        if use is None or pool.life.closed is None:
             continue
-        closed = pool.closed.origin
-        closed_by = "closed at exit" if closed is None or closed.kind == "stdlib" else f"closed at {place(closed)}"
+        closed = pool.life.closed.origin
+        closed_by = "closed at exit" if closed is None or closed.kind == "stdlib" else f"closed at {at_line(closed)}"
         verb = "waited for" if use.while_waiting else "used"
         yield Finding(
             rule=RULES["PW005"],
-            message=f"{named(pool)} was {verb} at {place(use.used.origin)} after it had been {closed_by}: PoolClosed was raised",
+            message=f"{pool_label(pool)} was {verb} at {at_line(use.used.origin)} after it had been {closed_by}: PoolClosed was raised",
             fix="end whatever uses the pool before closing it, or move close() later; a closed pool cannot be opened again",
-            key=("PW005", pool.id),
+            key=("PW005", pool.info.id),
             pool=pool,
-            stack=pool.closed if closed is not None else pool.made,
+            stack=pool.life.closed if closed is not None else pool.info.created,
             extra={
                 "poolwitness.used_at": use.used.origin.place if use.used.origin is not None else "",
                 "poolwitness.used_by": use.used.origin.function if use.used.origin is not None else "",
@@ -226,21 +227,21 @@ def used_after_close(snapshot: Snapshot) -> Iterator[Finding]:
 def async_opened_in_constructor(snapshot: Snapshot) -> Iterator[Finding]:
     """PW006: open=True, or left to the default and used without `async with` or `await pool.open()`."""
     for pool in own(snapshot):
-        if not pool.is_async or not pool.opened_in_constructor:
+        if not pool.info.is_async or not pool.life.opened_in_constructor:
             continue
         used = pool.stats.get("requests_num", 0) > 0
-        if not pool.open_explicit and (pool.open_confirmed or not used):
+        if not pool.life.open_explicit and (pool.life.open_confirmed or not used):
             continue
         yield Finding(
             rule=RULES["PW006"],
             message=(
-                f"async {named(pool)} was opened by its constructor at {place(pool.made.origin)}: "
+                f"async {pool_label(pool)} was opened by its constructor at {at_line(pool.info.created.origin)}: "
                 "psycopg_pool deprecates that and will refuse it"
             ),
             fix="pass open=False and `await pool.open()` where the loop runs, or `async with AsyncConnectionPool(..., open=False) as pool:`",
-            key=("PW006", pool.id),
+            key=("PW006", pool.info.id),
             pool=pool,
-            stack=pool.made,
+            stack=pool.info.created,
         )
 
 
@@ -249,22 +250,22 @@ def crowd(snapshot: Snapshot) -> Iterator[Finding]:
     by_origin: dict[object, list[PoolRecord]] = {}
     by_target: dict[object, list[PoolRecord]] = {}
     for pool in own(snapshot):
-        if pool.state != "open":
+        if pool.life.state != "open":
             continue
-        if pool.made.origin is not None:
-            by_origin.setdefault(pool.made.origin.place, []).append(pool)
-        if pool.target.known:
-            by_target.setdefault(pool.target, []).append(pool)
+        if pool.info.created.origin is not None:
+            by_origin.setdefault(pool.info.created.origin.place, []).append(pool)
+        if pool.info.database.known:
+            by_target.setdefault(pool.info.database, []).append(pool)
     told: set[int] = set()
     for group in by_origin.values():
         if len(group) >= CROWD:
-            told.update(pool.id for pool in group)
+            told.update(pool.info.id for pool in group)
             first = group[0]
-            yield _crowd(group, f"made at {place(first.made.origin)}", ("PW007", first.made.origin))
+            yield _crowd(group, f"made at {at_line(first.info.created.origin)}", ("PW007", first.info.created.origin))
     for target, group in by_target.items():
-        rest = [pool for pool in group if pool.id not in told]
+        rest = [pool for pool in group if pool.info.id not in told]
         if len(rest) >= CROWD:
-            places = {pool.made.origin.place for pool in rest if pool.made.origin is not None}
+            places = {pool.info.created.origin.place for pool in rest if pool.info.created.origin is not None}
             what = f"of the same database, made at {plural(len(places), 'line')}"
             yield _crowd(rest, what, ("PW007", target))
 
@@ -276,17 +277,17 @@ def _crowd(pools: list[PoolRecord], what: str, key: tuple[object, ...]) -> Findi
     runners = " and ".join(
         word
         for word, is_async in (("threads", False), ("tasks", True))
-        if is_async in {each.is_async for each in pools}
+        if is_async in {each.info.is_async for each in pools}
     )
     return Finding(
         rule=RULES["PW007"],
         message=(
             f"{count} pools {what} are open at once in this process: together they may take "
-            f"{connections} of the server and run {sum(each.num_workers + 1 for each in pools)} {runners}"
+            f"{connections} of the server and run {sum(each.info.num_workers + 1 for each in pools)} {runners}"
         ),
         fix="make one pool per process and database, at start-up, and hand it to requests, tasks and clients",
         key=key,
         pool=pool,
-        stack=pool.made,
+        stack=pool.info.created,
         extra={"poolwitness.pools_open": count},
     )

@@ -10,8 +10,9 @@ from poolwitness.diagnose import capacity, crossings, lifecycle, workers
 from poolwitness.diagnose import checkouts as connections
 from poolwitness.diagnose import known_defects as versions
 from poolwitness.diagnose import shutdown as ending
-from poolwitness.model.findings import Finding, short_path
+from poolwitness.model.findings import Finding
 from poolwitness.model.records import Snapshot
+from poolwitness.model.wording import short_path
 
 RuleFunction = Callable[[Snapshot], Iterator[Finding]]
 

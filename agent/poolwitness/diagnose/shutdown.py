@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from poolwitness.diagnose.lifecycle import own
-from poolwitness.model.findings import RULES, Finding, Value, named, place, spelled_stack
+from poolwitness.model.findings import RULES, Finding, Value
 from poolwitness.model.records import Ending, PoolRecord, Snapshot
+from poolwitness.model.wording import at_line, format_stack, pool_label
 
 # A supervisor's patience is 30 s as a rule, and what usually ends does so within psycopg's own 5.
 PATIENCE_S = 10.0
@@ -21,7 +22,7 @@ def exit_hung(snapshot: Snapshot) -> Iterator[Finding]:
     # Threads that go on using a pool are a program that lives in them, unless an exception ended the main thread.
     if (ending.seconds if ending.exception else ending.quiet_s) < limit_s:
         return
-    pool = next((pool for pool in own(snapshot) if pool.id == ending.pool_id), None)
+    pool = next((pool for pool in own(snapshot) if pool.info.id == ending.pool_id), None)
     at = ending.where.origin if ending.where is not None else None
     ours = at is not None and at.kind in ("application", "installed")
     extra: dict[str, Value] = {
@@ -29,30 +30,32 @@ def exit_hung(snapshot: Snapshot) -> Iterator[Finding]:
         "poolwitness.waits_for": ending.waits_for[:200],
         "poolwitness.waits_for_count": ending.count,
         "poolwitness.pools_open_at": [
-            each.made.origin.place for each in own(snapshot) if each.state == "open" and each.made.origin is not None
+            each.info.created.origin.place
+            for each in own(snapshot)
+            if each.life.state == "open" and each.info.created.origin is not None
         ][:8],
     }
     if ours and at is not None:
         extra["poolwitness.waits_at"] = at.place
     elif ending.where is not None:
-        extra["poolwitness.waits_stacktrace"] = spelled_stack(ending.where, 16)
+        extra["poolwitness.waits_stacktrace"] = format_stack(ending.where, 16)
     if ending.exception:
         extra["exception.type"] = ending.exception
-    stands = f", now at {place(at)}" if ours else ""
+    stands = f", now at {at_line(at)}" if ours else ""
     yield Finding(
         rule=RULES["PW004"],
         message=_sentence(ending, pool, stands),
         fix=_advice(ending, pool),
         key=("PW004", ending.since_mono),
         pool=pool,
-        stack=ending.where if ours or pool is None else pool.made,
+        stack=ending.where if ours or pool is None else pool.info.created,
         extra=extra,
     )
 
 
 def _sentence(ending: Ending, pool: PoolRecord | None, stands: str) -> str:
     others = f" and {ending.count - 1} more" if ending.count > 1 else ""
-    which = f"{named(pool)}, made at {place(pool.made.origin)}," if pool is not None else "the pools"
+    which = f"{pool_label(pool)}, made at {at_line(pool.info.created.origin)}," if pool is not None else "the pools"
     if ending.kind == "tasks":
         were = "was" if ending.count <= 1 else "were"
         if ending.waits_for_pool and pool is not None:

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from poolwitness.diagnose.lifecycle import own
-from poolwitness.model.findings import RULES, Finding, Value, named, place, plural, spelled_stack
+from poolwitness.model.findings import RULES, Finding, Value
 from poolwitness.model.records import Frame, PoolRecord, Snapshot, WorkerRecord
+from poolwitness.model.wording import at_line, format_stack, plural, pool_label
 
 
 def worker_died(snapshot: Snapshot) -> Iterator[Finding]:
     """PW301: one finding a dead worker."""
     for pool in own(snapshot):
-        if pool.state != "open":
+        if pool.life.state != "open":
             continue
         for worker in pool.workers:
             # A task that ended without an exception was cancelled with its loop.
-            if worker.error_type is None and (worker.alive or pool.is_async):
+            if worker.error_type is None and (worker.alive or pool.info.is_async):
                 continue
             yield _finding(pool, worker)
 
@@ -24,7 +25,7 @@ def worker_died(snapshot: Snapshot) -> Iterator[Finding]:
 def worker_stuck(snapshot: Snapshot) -> Iterator[Finding]:
     """PW302: one finding a worker that has been in one task for longer than a checkout may take."""
     for pool in own(snapshot):
-        if pool.state != "open":
+        if pool.life.state != "open":
             continue
         for worker in pool.workers:
             if worker.alive and worker.error_type is None and worker.busy_s >= snapshot.held_limit_s > 0:
@@ -43,8 +44,8 @@ def _stuck(pool: PoolRecord, worker: WorkerRecord) -> Finding:
     ours = where.application[0] if where is not None and where.application else None
     connecting = ours is None and where is not None and any(_connects(frame) for frame in where.frames)
     if ours is not None:
-        stands = f", now at {place(ours)}"
-        fix = f"give what {place(ours)} waits for a timeout: nothing ends that wait, and the pool has {plural(pool.num_workers, 'worker')}"
+        stands = f", now at {at_line(ours)}"
+        fix = f"give what {at_line(ours)} waits for a timeout: nothing ends that wait, and the pool has {plural(pool.info.num_workers, 'worker')}"
     elif connecting:
         stands = ", now connecting"
         fix = "put connect_timeout=5 into the connection string, and see why the server does not answer"
@@ -59,20 +60,20 @@ def _stuck(pool: PoolRecord, worker: WorkerRecord) -> Finding:
         "poolwitness.workers_busy": busy,
     }
     if where is not None:
-        extra["poolwitness.worker.stacktrace"] = spelled_stack(where, 16)
+        extra["poolwitness.worker.stacktrace"] = format_stack(where, 16)
     if ours is not None:
         extra["poolwitness.worker.at"] = ours.place
     return Finding(
         rule=RULES["PW302"],
         message=(
-            f"worker {worker.name!r} of {named(pool)}, made at {place(pool.made.origin)}, has been "
+            f"worker {worker.name!r} of {pool_label(pool)}, made at {at_line(pool.info.created.origin)}, has been "
             f"{_AT.get(worker.task, 'in one task')} for {worker.busy_s:.1f} s{stands}: "
-            f"{busy} of {plural(pool.num_workers, 'worker')} busy"
+            f"{busy} of {plural(pool.info.num_workers, 'worker')} busy"
         ),
         fix=fix,
-        key=("PW302", pool.id, worker.name),
+        key=("PW302", pool.info.id, worker.name),
         pool=pool,
-        stack=pool.made,
+        stack=pool.info.created,
         extra=extra,
     )
 
@@ -107,12 +108,12 @@ def _finding(pool: PoolRecord, worker: WorkerRecord) -> Finding:
     return Finding(
         rule=RULES["PW301"],
         message=(
-            f"{worker.role} {worker.name!r} of {named(pool)}, made at {place(pool.made.origin)}, died {why}: {effect}"
+            f"{worker.role} {worker.name!r} of {pool_label(pool)}, made at {at_line(pool.info.created.origin)}, died {why}: {effect}"
         ),
         fix=_advice(worker),
-        key=("PW301", pool.id, worker.name),
+        key=("PW301", pool.info.id, worker.name),
         pool=pool,
-        stack=pool.made,
+        stack=pool.info.created,
         extra=extra,
     )
 

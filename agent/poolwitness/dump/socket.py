@@ -22,7 +22,7 @@ BACKLOG = 16
 _OPENINGS = 3
 _GONE = frozenset({errno.EBADF, errno.ENOTSOCK, errno.EINVAL, errno.EOPNOTSUPP})
 
-_open_doors: list[Door] = []
+_open_doors: list[DumpSocket] = []
 _registered: list[bool] = []
 
 
@@ -35,7 +35,7 @@ def peer_of(connection: socket.socket) -> tuple[int, int] | None:
     return pid, uid
 
 
-class Door:
+class DumpSocket:
     """A listening socket, known again by its inode: a number that now means another file is not touched.
 
     Args:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from poolwitness.ledger.stacks import RawStack
 
 if TYPE_CHECKING:
-    from poolwitness.ledger.pools import Slot
+    from poolwitness.ledger.pools import TrackedConnection
 
 # What the black box knows of a holder before it has written it: where to, the stack, and how that is written.
 Boxed = tuple[Any, RawStack | None, bytes, int, int]
@@ -59,7 +59,7 @@ class ThreadHolder:
         self.thread = weakref.ref(thread) if thread is not None else None
         self.greenlet = weakref.ref(greenlet) if greenlet is not None else None
         # What it took last, to see it take a second while it has the first.
-        self.last: Slot | None = None
+        self.last: TrackedConnection | None = None
         # The application's function that took it, and the one that called that.
         self.taker: CodeType | None = None
         self.called_by: CodeType | None = None
@@ -93,7 +93,7 @@ class TaskHolder:
     def __init__(self, task: Any) -> None:
         self.task = weakref.ref(task)
         self.name = str(task.get_name())
-        self.last: Slot | None = None
+        self.last: TrackedConnection | None = None
         self.boxed = NOT_BOXED
 
     def is_there(self, idents: Container[int]) -> bool:

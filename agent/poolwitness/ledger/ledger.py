@@ -12,7 +12,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
 
-from poolwitness.ledger.pools import PoolEntry, PoolRef, Slot, SlotRef
+from poolwitness.ledger.pools import ConnectionRef, PoolRef, TrackedConnection, TrackedPool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,16 +21,14 @@ MAX_POOLS = 20_000
 MAX_SLOTS = 100_000
 MAX_LOST = 1000
 
-__all__ = ["Ledger", "PoolEntry", "Slot"]
-
 
 class GoneListener(Protocol):
     """Who is told of what the garbage collector took, once the ledger has taken it in."""
 
-    def pool_gone(self, entry: PoolEntry) -> None:
+    def pool_gone(self, entry: TrackedPool) -> None:
         """A pool is gone; its entry says whether it was open."""
 
-    def slot_gone(self, slot: Slot) -> None:
+    def slot_gone(self, slot: TrackedConnection) -> None:
         """A connection is gone; its slot says whether it was out."""
 
 
@@ -38,22 +36,22 @@ class Ledger:
     """The pools of this process, bounded; what could not be kept is counted in ``dropped_records``."""
 
     def __init__(self) -> None:
-        self.pools: dict[int, PoolEntry] = {}
-        self.departed: deque[PoolEntry] = deque(maxlen=1000)
+        self.pools: dict[int, TrackedPool] = {}
+        self.departed: deque[TrackedPool] = deque(maxlen=1000)
         self.gone: deque[PoolRef] = deque()
         self.forked: deque[int] = deque()
         self.pid = os.getpid()
         self.dropped_records = 0
         self.totals: dict[str, int] = {}
-        self.slots: dict[int, Slot] = {}
-        self.gone_slots: deque[SlotRef] = deque()
+        self.slots: dict[int, TrackedConnection] = {}
+        self.gone_slots: deque[ConnectionRef] = deque()
         self.listener: GoneListener | None = None
         self._ids = itertools.count(1)
         self._slot_ids = itertools.count(1)
         self._gone_slots_append: Callable[[Any], None] = self.gone_slots.append
         self._gone_append: Callable[[Any], None] = self.gone.append
 
-    def add(self, pool: Any, entry: PoolEntry) -> bool:
+    def add(self, pool: Any, entry: TrackedPool) -> bool:
         """Take a pool in; False when the ledger is full."""
         self.drain()
         if len(self.pools) >= MAX_POOLS:
@@ -66,7 +64,7 @@ class Ledger:
         self.pools[id(pool)] = entry
         return True
 
-    def new_slot(self, conn: Any, pool: Any) -> Slot | None:
+    def new_slot(self, conn: Any, pool: Any) -> TrackedConnection | None:
         """A connection that is seen for the first time; None when its pool is not known."""
         entry = self.find(pool)
         if entry is None:
@@ -75,14 +73,14 @@ class Ledger:
             self.dropped_records += 1
             raise MemoryError("the ledger is full")
         key = id(conn)
-        slot = Slot(key, entry, next(self._slot_ids))
-        ref = SlotRef(conn, self._gone_slots_append)
+        slot = TrackedConnection(key, entry, next(self._slot_ids))
+        ref = ConnectionRef(conn, self._gone_slots_append)
         ref.slot = slot
         slot.ref = ref
         self.slots[key] = entry.slots[key] = slot
         return slot
 
-    def find(self, pool: Any) -> PoolEntry | None:
+    def find(self, pool: Any) -> TrackedPool | None:
         """The entry of a live pool."""
         entry = self.pools.get(id(pool))
         # In a cycle the collector clears weak references before it calls __del__, which may close the pool.
@@ -118,13 +116,13 @@ class Ledger:
 
         self.drain_slots()
 
-    def drain_slots(self) -> list[PoolEntry]:
+    def drain_slots(self) -> list[TrackedPool]:
         """Take in the connections that are gone; one that was out is a lost slot of its pool.
 
         Returns:
             The pools that lost one.
         """
-        losers: list[PoolEntry] = []
+        losers: list[TrackedPool] = []
         while self.gone_slots:
             try:
                 slot = self.gone_slots.popleft().slot
@@ -162,7 +160,7 @@ class Ledger:
             if not entry.inherited:
                 entry.pid = self.pid
 
-    def forget_departed(self, looked_at: list[PoolEntry]) -> None:
+    def forget_departed(self, looked_at: list[TrackedPool]) -> None:
         """Let go of pools that are gone and have had their last look."""
         for entry in looked_at:
             if entry.ref() is None:
@@ -175,6 +173,6 @@ class Ledger:
         """Add one to a total of the verdict."""
         self.totals[what] = self.totals.get(what, 0) + 1
 
-    def entries(self) -> list[PoolEntry]:
+    def entries(self) -> list[TrackedPool]:
         """The pools alive now, oldest first, and those that were dropped since the last look."""
         return [*list(self.pools.values()), *list(self.departed)]

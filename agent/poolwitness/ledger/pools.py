@@ -10,24 +10,24 @@ from typing import Any
 
 from poolwitness.ledger.connections import Holder
 from poolwitness.ledger.stacks import RawStack, resolve
-from poolwitness.model.locations import Frame, Stack, Target
+from poolwitness.model.locations import Database, Frame, Stack
 
 
 class PoolRef(weakref.ref):  # type: ignore[type-arg]  # generic only in the stubs
     """A weak reference that knows its entry, so that a finalizer need not look anything up."""
 
     __slots__ = ("entry",)
-    entry: PoolEntry
+    entry: TrackedPool
 
 
-class SlotRef(weakref.ref):  # type: ignore[type-arg]  # generic only in the stubs
+class ConnectionRef(weakref.ref):  # type: ignore[type-arg]  # generic only in the stubs
     """A weak reference to a connection that knows its slot."""
 
     __slots__ = ("slot",)
-    slot: Slot
+    slot: TrackedConnection
 
 
-class Slot:
+class TrackedConnection:
     """One connection of a pool: made when it is first taken, used again each time it is; ``raw`` is None when in."""
 
     __slots__ = (
@@ -46,7 +46,7 @@ class Slot:
         "taken_mono",
     )
 
-    def __init__(self, object_id: int, entry: PoolEntry, number: int) -> None:
+    def __init__(self, object_id: int, entry: TrackedPool, number: int) -> None:
         self.id = number
         self.object_id = object_id
         self.ref: Any = None
@@ -64,12 +64,12 @@ class Slot:
         self.box = 0
 
 
-class Stint:
+class WorkerTask:
     """One task of one worker of a pool, while the worker is at it."""
 
     __slots__ = ("entry", "id", "over_mono", "runner_id", "started_mono", "suspected", "task")
 
-    def __init__(self, number: int, entry: PoolEntry, runner_id: int, task: str, started_mono: float) -> None:
+    def __init__(self, number: int, entry: TrackedPool, runner_id: int, task: str, started_mono: float) -> None:
         self.id = number
         self.entry = entry
         # Of the thread or task: the name is not the worker's alone.
@@ -80,7 +80,7 @@ class Stint:
         self.suspected = False
 
 
-class PoolEntry:
+class TrackedPool:
     """What was seen of one pool; changed in place by the observers, copied into a PoolRecord for everybody else."""
 
     __slots__ = (
@@ -167,7 +167,7 @@ class PoolEntry:
         self.min_size = 0
         self.max_size: int | None = None
         self.num_workers = 0
-        self.target = Target()
+        self.target = Database()
         self.pid = os.getpid()
         self.inherited = False
         self.has_check = False
@@ -197,10 +197,10 @@ class PoolEntry:
         self.told_opened = False
         self.told_closed = False
         self.late: Any = None
-        self.slots: dict[int, Slot] = {}
+        self.slots: dict[int, TrackedConnection] = {}
         # What its workers are at, by the thread or task.
-        self.stints: dict[int, Stint] = {}
-        self.lost: list[Slot] = []
+        self.stints: dict[int, WorkerTask] = {}
+        self.lost: list[TrackedConnection] = []
         self.peak = 0
         self.fewest_in = 0
         self.made_before: tuple[int, ...] = ()
@@ -220,11 +220,11 @@ class PoolEntry:
         self.crossed_loops: list[Any] | None = None
 
     @property
-    def out(self) -> list[Slot]:
+    def out(self) -> list[TrackedConnection]:
         """The connections between getconn and putconn, longest held first."""
         return sorted(self.taken(), key=_TAKEN_MONO)
 
-    def taken(self) -> list[Slot]:
+    def taken(self) -> list[TrackedConnection]:
         """The same in no order."""
         return [slot for slot in self.slots.copy().values() if slot.raw is not None]
 

@@ -1,11 +1,11 @@
-"""The words that all renderings share: the verdict, a place, a moment, what was passed over."""
+"""The words that all renderings share: the verdict, a line, a moment, what was passed over."""
 
 from __future__ import annotations
 
 import time
 
 from poolwitness.logreport.answers import MICROSECONDS, Fault, Report
-from poolwitness.model.findings import plural, short_path
+from poolwitness.model.wording import plural, short_path
 
 TRENDS = {
     "uncompared": "no earlier week to compare with",
@@ -37,7 +37,7 @@ def verdict(report: Report) -> str:
     if report.leaks:
         worst = report.leaks[0]
         parts.append(f"{plural(len(report.leaks), 'line')} of code leak{'s' if len(report.leaks) == 1 else ''}")
-        parts.append(f"most of all {place(worst)} ({worst.rule} {worst.rule_name})")
+        parts.append(f"most of all {at_line(worst)} ({worst.rule} {worst.rule_name})")
     if report.worse:
         parts.append(f"{len(report.worse)} new or worse since last week")
     if report.resolved:
@@ -52,7 +52,7 @@ def cleanness(report: Report) -> str:
     return "findings" if report.leaks or report.others else "clean"
 
 
-def place(fault: Fault) -> str:
+def at_line(fault: Fault) -> str:
     """``file:line in function``."""
     if not fault.file:
         return "an unknown line"

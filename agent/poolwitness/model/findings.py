@@ -3,10 +3,21 @@
 # No annotations from __future__ here: NamedTuple would compile each of them, which takes longer than all the rest.
 
 import os
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from poolwitness.digest import sha256
 from poolwitness.model.records import Frame, PoolRecord, Stack
+
+# From the interpreter itself: hashlib loads OpenSSL for the same digits.
+if TYPE_CHECKING:
+    from hashlib import sha256
+else:
+    try:
+        from _sha2 import sha256  # Python 3.12 and later
+    except ImportError:
+        try:
+            from _sha256 import sha256
+        except ImportError:
+            from hashlib import sha256
 
 Value = str | int | float | bool | list[str]
 
@@ -88,7 +99,7 @@ class Finding(NamedTuple):
     @property
     def fingerprint(self) -> str:
         """16 hex digits over rule, class and the application's functions, without line numbers."""
-        return fingerprint(self.rule.code, self.pool.cls if self.pool is not None else "", self.stack)
+        return fingerprint(self.rule.code, self.pool.info.cls if self.pool is not None else "", self.stack)
 
 
 def fingerprint(code: str, cls: str, stack: Stack | None) -> str:
@@ -104,44 +115,3 @@ def fingerprint(code: str, cls: str, stack: Stack | None) -> str:
         frames = stack.application or ((stack.origin,) if stack.origin is not None else ())
         names += [f"{os.path.basename(frame.file)}:{frame.function}" for frame in frames]
     return sha256("\n".join(names).encode("utf-8", "replace")).hexdigest()[:16]
-
-
-def place(frame: Frame | None) -> str:
-    """``file:line in function`` for a sentence; the file as short as it can be from the working directory."""
-    if frame is None:
-        return "an unknown line"
-    function = "" if frame.function.startswith("<module") else f" in {frame.function}"
-    return f"{short_path(frame.file)}:{frame.line}{function}"
-
-
-def place_called(stack: Stack) -> str:
-    """`place` of a stack's origin, and who called that: the origin may be a helper that everybody calls."""
-    caller = stack.caller
-    return place(stack.origin) + (f" (called at {place(caller)})" if caller is not None else "")
-
-
-def short_path(file: str) -> str:
-    """A path relative to the working directory where it lies below it."""
-    try:
-        here = os.getcwd()
-    except OSError:  # the folder was removed under the program
-        return file
-    return file[len(here) + 1 :] if here != os.sep and file.startswith(here + os.sep) else file
-
-
-def spelled_stack(stack: Stack, most: int = 24) -> str:
-    """A stack as text, outermost frame first as Python prints it, without what is outside of the innermost *most*."""
-    return "\n".join(
-        f'File "{frame.file}", line {frame.line}, in {frame.function}' for frame in reversed(stack.frames[:most])
-    )
-
-
-def plural(count: int, noun: str) -> str:
-    """``1 thread``, ``4 threads``."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def named(pool: PoolRecord) -> str:
-    """A pool in a sentence: its name, cut where somebody made a novel of it."""
-    name = pool.name if len(pool.name) <= 80 else pool.name[:77] + "..."
-    return f"pool {name!r}"

@@ -45,7 +45,7 @@ class Stack(NamedTuple):
         return self.caller or self.origin if self.suspended else self.origin
 
 
-class Target(NamedTuple):
+class Database(NamedTuple):
     """Where a pool connects to: never a password, never a whole conninfo."""
 
     host: str | None = None

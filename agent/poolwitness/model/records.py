@@ -7,9 +7,9 @@ Times named ``…_at`` are seconds since the epoch, ``…_mono`` seconds of the 
 
 from typing import Any, NamedTuple
 
+from poolwitness.model.locations import Database as Database
 from poolwitness.model.locations import Frame as Frame
 from poolwitness.model.locations import Stack as Stack
-from poolwitness.model.locations import Target as Target
 
 
 class WorkerRecord(NamedTuple):
@@ -76,14 +76,17 @@ class CheckoutRecord(NamedTuple):
     holder_alive: bool
     status: str
     where: Stack | None = None
-    kept_by: str = ""
+    retained_by: str = ""
     suspected: bool = False
     lost: bool = False
     lost_from_open: bool = False
 
 
-class Incident(NamedTuple):
-    """Something that happened to a checkout and is over: kept once for each pair of lines, with its count."""
+class CheckoutFault(NamedTuple):
+    """Something wrong that happened to a checkout and is over: kept once for each pair of lines, with its count.
+
+    ``kind`` is ``in_transaction`` or ``broken`` (how it was returned) or ``nested`` (taken beside another one).
+    """
 
     kind: str
     taken: Stack
@@ -129,26 +132,38 @@ class Exhaustion(NamedTuple):
     timeout_s: float
 
 
-class PoolRecord(NamedTuple):
-    """One pool: who made it, with what, and how far its life has come.
-
-    ``state`` is ``new``, ``open``, ``closing``, ``closed`` or, once garbage-collected while open, ``dropped``.
-    """
+class PoolInfo(NamedTuple):
+    """What never changes about a pool: where it was created, with what arguments, and to connect to what."""
 
     id: int
     name: str
     cls: str
     is_async: bool
     is_null: bool
-    state: str
-    made: Stack
-    made_at: float
-    made_in: str
-    min_size: int
-    max_size: int | None
+    created: Stack
+    created_at: float
+    created_in: str
     num_workers: int
-    target: Target
+    database: Database
     pid: int
+    has_check: bool = False
+    has_reset: bool = False
+    django_alias: str = ""
+
+    @property
+    def short_class(self) -> str:
+        """The class without its module."""
+        return self.cls.rpartition(".")[2]
+
+
+class PoolLife(NamedTuple):
+    """How far a pool's life has come.
+
+    ``state`` is ``new``, ``open``, ``closing``, ``closed`` or, once garbage-collected while open, ``dropped``.
+    ``inherited`` says that it was opened in a process that this one was forked from.
+    """
+
+    state: str
     inherited: bool = False
     opened_at: float | None = None
     opened: Stack | None = None
@@ -160,36 +175,49 @@ class PoolRecord(NamedTuple):
     closed_at: float | None = None
     closed: Stack | None = None
     close_s: float | None = None
-    has_check: bool = False
-    has_reset: bool = False
-    workers: tuple[WorkerRecord, ...] = ()
-    stats: dict[str, int] = {}  # noqa: RUF012 - nobody changes it
-    use_after_close: UseAfterClose | None = None
-    checkouts: tuple[CheckoutRecord, ...] = ()
-    lost: tuple[CheckoutRecord, ...] = ()
-    incidents: tuple[Incident, ...] = ()
-    connects: ConnectRecord = ConnectRecord()
-    exhaustion: Exhaustion | None = None
-    unaccounted: int = 0
-    adapters: tuple[tuple[Stack, int], ...] = ()
+    retained_by: str = ""
+
+
+class PoolUsage(NamedTuple):
+    """The highest values that were seen of a pool since it was created."""
+
     peak_in_use: int = 0
     longest_wait_s: float = 0.0
     longest_held_s: float = 0.0
     longest_held: Stack | None = None
-    kept_by: str = ""
+
+
+class PoolMisuse(NamedTuple):
+    """What the program did with a pool that it should not do."""
+
+    faults: tuple[CheckoutFault, ...] = ()
+    adapters: tuple[tuple[Stack, int], ...] = ()
+    use_after_close: UseAfterClose | None = None
     crossed_fork: Crossing | None = None
     crossed_loops: Crossing | None = None
-    django_alias: str = ""
+
+
+class PoolRecord(NamedTuple):
+    """One pool at one moment."""
+
+    info: PoolInfo
+    life: PoolLife
+    min_size: int
+    max_size: int | None
+    stats: dict[str, int] = {}  # noqa: RUF012 - never changed in place
+    usage: PoolUsage = PoolUsage()
+    checkouts: tuple[CheckoutRecord, ...] = ()
+    lost: tuple[CheckoutRecord, ...] = ()
+    unaccounted: int = 0
+    workers: tuple[WorkerRecord, ...] = ()
+    connects: ConnectRecord = ConnectRecord()
+    exhaustion: Exhaustion | None = None
+    misuse: PoolMisuse = PoolMisuse()
 
     @property
     def most(self) -> int:
-        """Connections at the most; 0 for a null pool without a limit."""
+        """The largest number of connections; 0 for a null pool without a limit."""
         return self.max_size or self.min_size
-
-    @property
-    def short_class(self) -> str:
-        """The class without its module."""
-        return self.cls.rpartition(".")[2]
 
 
 class ProcessRecord(NamedTuple):

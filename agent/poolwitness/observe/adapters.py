@@ -6,11 +6,12 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from poolwitness.guards import Part
-from poolwitness.ledger.ledger import Ledger, PoolEntry, Slot
+from poolwitness.guards import Guard
+from poolwitness.ledger.ledger import Ledger
+from poolwitness.ledger.pools import TrackedConnection, TrackedPool
 from poolwitness.ledger.stacks import RawStack
 from poolwitness.observe.call_site import nearest
-from poolwitness.observe.patcher import AnyFunction, Patches
+from poolwitness.observe.patcher import AnyFunction, Patcher
 
 # The same adapter at the same line on this many checkouts is a habit.
 REPEATED = 5
@@ -26,7 +27,7 @@ class AdapterWatch:
         part: the containment.
     """
 
-    def __init__(self, ledger: Ledger, repeated: Callable[[PoolEntry, RawStack, int], None], part: Part) -> None:
+    def __init__(self, ledger: Ledger, repeated: Callable[[TrackedPool, RawStack, int], None], part: Guard) -> None:
         self.ledger = ledger
         self.repeated = repeated
         self.part = part
@@ -34,7 +35,7 @@ class AdapterWatch:
         self._seen: dict[tuple[Any, ...], list[Any]] = {}
         self._told: set[tuple[Any, ...]] = set()
 
-    def install(self, patches: Patches) -> None:
+    def install(self, patches: Patcher) -> None:
         """Patch the map that every connection has one of."""
         from psycopg.adapt import AdaptersMap
 
@@ -72,7 +73,7 @@ class AdapterWatch:
             self._told.add(told)
             self.repeated(slot.entry, line, seen[0])
 
-    def _slot_of(self, adapters: Any) -> Slot | None:
+    def _slot_of(self, adapters: Any) -> TrackedConnection | None:
         for slot in list(self.ledger.slots.values()):
             conn = slot.ref() if slot.raw is not None else None
             if conn is not None and getattr(conn, "_adapters", None) is adapters:

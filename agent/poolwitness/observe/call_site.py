@@ -1,4 +1,4 @@
-"""Whose frames took a connection: a few of the application's, or all of them, noted in a microsecond."""
+"""Captures who took a connection: the application's nearest two frames or, at the level ``trace``, the innermost 48."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from types import CodeType, FrameType
 
-from poolwitness.ledger.stacks import BETWEEN, RawStack, kind_of
+from poolwitness.ledger.stacks import MAX_WRAPPER_FRAMES, RawStack, capture_from, kind_of
 
 # How far to look for the application's frame: past SQLAlchemy or Django, not to the end of a web framework.
 DEEPEST = 30
@@ -69,12 +69,12 @@ def nearest(frame: FrameType | None) -> RawStack:
         if known == THREAD:
             break
         frame = frame.f_back
-    return _few(first)
+    return capture_from(first, DEEPEST)
 
 
 def _called_by(caller: FrameType) -> RawStack:
     frame: FrameType | None = caller
-    for _ in range(BETWEEN + 1):
+    for _ in range(MAX_WRAPPER_FRAMES + 1):
         if frame is None:
             break
         code = frame.f_code
@@ -87,37 +87,10 @@ def _called_by(caller: FrameType) -> RawStack:
     return (caller.f_code, caller.f_lasti)
 
 
-def _few(frame: FrameType | None) -> RawStack:
-    raw: list[CodeType | int] = []
-    for _ in range(DEEPEST):
-        if frame is None:
-            break
-        raw += (frame.f_code, frame.f_lasti)
-        frame = frame.f_back
-    return tuple(raw)
-
-
-def walk(frame: FrameType | None) -> RawStack:
-    """Every frame, for the level ``trace``; what ``_stackwalk.c`` does where that is compiled."""
-    raw: list[CodeType | int] = []
-    while frame is not None:
-        # Looked up each time: from Python 3.12 on that is quicker than a bound method.
-        raw.append(frame.f_code)
-        raw.append(frame.f_lasti)
-        frame = frame.f_back
-    return tuple(raw)
-
-
 def capture_for(trace: bool) -> Callable[[FrameType | None], RawStack]:
-    """What notes the stack of a checkout; only for whole stacks is compiled code loaded, where it was built.
+    """The function that captures the stack of a checkout.
 
     Args:
-        trace: note whole stacks.
+        trace: capture `MOST_FRAMES` frames, the innermost ones, and not only the application's nearest two.
     """
-    if not trace:
-        return nearest
-    try:
-        from poolwitness.observe._stackwalk import whole
-    except ImportError:  # not built, for another Python, or on a file system that lets nothing be loaded from it
-        return walk
-    return whole
+    return capture_from if trace else nearest

@@ -9,7 +9,8 @@ from types import CodeType, FrameType
 from typing import Any
 
 from poolwitness.ledger.connections import Holder, TaskHolder, running
-from poolwitness.ledger.ledger import Ledger, PoolEntry, Slot
+from poolwitness.ledger.ledger import Ledger
+from poolwitness.ledger.pools import TrackedConnection, TrackedPool
 from poolwitness.ledger.stacks import RawStack, caller_of, is_suspended
 from poolwitness.observe.call_site import is_application
 from poolwitness.observe.checkouts import SUSPECTED
@@ -34,9 +35,9 @@ class CheckoutIncidents:
     def __init__(
         self,
         ledger: Ledger,
-        look: Callable[[PoolEntry], None],
-        came_back: Callable[[Slot], None],
-        picture: Callable[[PoolEntry], str],
+        look: Callable[[TrackedPool], None],
+        came_back: Callable[[TrackedConnection], None],
+        picture: Callable[[TrackedPool], str],
         pool_closed: Callable[[Any, bool], None],
     ) -> None:
         self.ledger = ledger
@@ -46,7 +47,7 @@ class CheckoutIncidents:
         self._pool_closed = pool_closed
         self._notes: dict[int, tuple[float, str]] = {}
 
-    def refused(self, entry: PoolEntry, error: BaseException, request: RawStack, waited_s: float) -> None:
+    def refused(self, entry: TrackedPool, error: BaseException, request: RawStack, waited_s: float) -> None:
         """Begin an episode, or count in it, and put the picture on the exception."""
         if entry.inherited:
             return
@@ -78,7 +79,7 @@ class CheckoutIncidents:
         for entry in self.ledger.drain_slots():
             self.look(entry)
 
-    def nested(self, entry: PoolEntry, outer: Slot, inner: Slot) -> None:
+    def nested(self, entry: TrackedPool, outer: TrackedConnection, inner: TrackedConnection) -> None:
         """A holder has two: told when the function that took the first is still on the stack."""
         raw, inner_raw = outer.raw, inner.raw
         # A connection that is gone without being returned is lost, not held.
@@ -89,23 +90,27 @@ class CheckoutIncidents:
         # Taken again by the same line of the same call, in a loop: the first was handed on or put away.
         if not activations or (activations == 1 and taken == _holding(inner_raw)):
             return
-        if self._note("PW106", entry, raw, inner_raw, inner, time.monotonic() - outer.taken_mono):
+        if self._note("nested", entry, raw, inner_raw, inner, time.monotonic() - outer.taken_mono):
             self.look(entry)
 
-    def returned(self, entry: PoolEntry, slot: Slot, taken: RawStack, status: int, returned: RawStack) -> None:
+    def returned(
+        self, entry: TrackedPool, slot: TrackedConnection, taken: RawStack, status: int, returned: RawStack
+    ) -> None:
         """A connection is back, and something about it was unusual."""
         if slot.suspected:
             slot.suspected = ""
             self.came_back(slot)
         if status == SUSPECTED or entry.inherited:
             return
-        kind = "PW104" if status in (INTRANS, INERROR) else "PW105" if status in (ACTIVE, UNKNOWN) else ""
+        kind = "in_transaction" if status in (INTRANS, INERROR) else "broken" if status in (ACTIVE, UNKNOWN) else ""
         if kind and self._note(kind, entry, taken, returned, slot, slot.held_s):
             self.look(entry)
 
-    def _note(self, kind: str, entry: PoolEntry, taken: RawStack, at: RawStack, slot: Slot, held_s: float) -> bool:
+    def _note(
+        self, kind: str, entry: TrackedPool, taken: RawStack, at: RawStack, slot: TrackedConnection, held_s: float
+    ) -> bool:
         places = (*_place(taken), *_place(at))
-        if kind == "PW106" and places[:2] == places[2:]:
+        if kind == "nested" and places[:2] == places[2:]:
             # Both through one helper: whose they are is said by who called it.
             places = (*_places(taken), *_places(at))
         key = (kind, *(id(part) if isinstance(part, CodeType) else part for part in places))

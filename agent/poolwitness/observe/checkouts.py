@@ -13,17 +13,17 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, Protocol
 
-from poolwitness.guards import Part, fail
+from poolwitness.guards import Guard, fail
 from poolwitness.ledger import fork as forks
 from poolwitness.ledger.connections import TaskHolder, ThreadHolder
 from poolwitness.ledger.ledger import Ledger
-from poolwitness.ledger.pools import PoolEntry, Slot
+from poolwitness.ledger.pools import TrackedConnection, TrackedPool
 from poolwitness.ledger.stacks import RawStack
 from poolwitness.observe import call_site as callers
 from poolwitness.observe.call_site import APPLICATION, nearest
 from poolwitness.observe.closed_use import found_closed
 from poolwitness.observe.crossings import RETURNED, USED, Crossings
-from poolwitness.observe.patcher import AnyFunction, Patches
+from poolwitness.observe.patcher import AnyFunction, Patcher
 from poolwitness.observe.pool_wait import FillingWatch
 from poolwitness.otel.timings import Timings
 
@@ -31,7 +31,7 @@ from poolwitness.otel.timings import Timings
 class CheckoutListener(Protocol):
     """Who is told of what is unusual; called after the host's own call, in the host's thread."""
 
-    def refused(self, entry: PoolEntry, error: BaseException, request: RawStack, waited_s: float) -> None:
+    def refused(self, entry: TrackedPool, error: BaseException, request: RawStack, waited_s: float) -> None:
         """PoolTimeout or TooManyRequests is on its way to the application."""
 
     def pool_closed(self, pool: Any, waiting: bool) -> None:
@@ -40,18 +40,20 @@ class CheckoutListener(Protocol):
     def some_gone(self) -> None:
         """Connections have been garbage-collected since the last look; some of them may have been out."""
 
-    def nested(self, entry: PoolEntry, outer: Slot, inner: Slot) -> None:
+    def nested(self, entry: TrackedPool, outer: TrackedConnection, inner: TrackedConnection) -> None:
         """A holder has taken a second connection."""
 
-    def returned(self, entry: PoolEntry, slot: Slot, taken: RawStack, status: int, returned: RawStack) -> None:
+    def returned(
+        self, entry: TrackedPool, slot: TrackedConnection, taken: RawStack, status: int, returned: RawStack
+    ) -> None:
         """A connection came back in a transaction, broken, or after it had been suspected."""
 
 
 class Recorder(Protocol):
     """Who keeps each checkout where a kill leaves it; called on the hot path, and contains what it raises."""
 
-    taken: Callable[[Slot], None]
-    returned: Callable[[Slot], None]
+    taken: Callable[[TrackedConnection], None]
+    returned: Callable[[TrackedConnection], None]
 
 
 class CheckoutWatch:
@@ -62,7 +64,7 @@ class CheckoutWatch:
         listener: who hears of the unusual.
         crossings: asked where a pool may be used elsewhere than where it was opened.
         part: the containment.
-        trace: record whole stacks.
+        trace: record up to `MOST_FRAMES` frames instead of two.
         recorder: the black box; None where none is kept.
         timings: what metrics are made of; None where there are none.
     """
@@ -72,7 +74,7 @@ class CheckoutWatch:
         ledger: Ledger,
         listener: CheckoutListener,
         crossings: Crossings,
-        part: Part,
+        part: Guard,
         trace: bool,
         recorder: Recorder | None = None,
         timings: Timings | None = None,
@@ -90,7 +92,7 @@ class CheckoutWatch:
         self.trace = trace
         self.capture: Callable[[FrameType | None], RawStack] = callers.capture_for(trace)
 
-    def install(self, patches: Patches) -> None:
+    def install(self, patches: Patcher) -> None:
         """Patch both families."""
         import psycopg_pool
 
@@ -170,7 +172,7 @@ class CheckoutWatch:
                     nested(slot.entry, outer, slot)
                 if gone:
                     some_gone()
-            except Exception as error:  # noqa: BLE001 - the hot path: Part inlined
+            except Exception as error:  # noqa: BLE001 - the hot path: Guard inlined
                 fail(part, type(error), error.__traceback__)
             return conn
 
@@ -208,7 +210,7 @@ class CheckoutWatch:
                             break
                 if self.ledger.gone_slots:
                     self.listener.some_gone()
-            except Exception as error:  # noqa: BLE001 - the hot path: Part inlined
+            except Exception as error:  # noqa: BLE001 - the hot path: Guard inlined
                 fail(part, type(error), error.__traceback__)
 
         async def getconn(self_: Any, timeout: float | None = None) -> Any:
@@ -257,7 +259,7 @@ class CheckoutWatch:
                 if (status := conn.pgconn.transaction_status) or slot.suspected:
                     slot.held_s = held_s
                     unusual = int(status) or SUSPECTED
-            except Exception as error:  # noqa: BLE001 - the hot path: Part inlined
+            except Exception as error:  # noqa: BLE001 - the hot path: Guard inlined
                 fail(part, type(error), error.__traceback__)
             try:
                 result = original(self_, conn)
@@ -299,7 +301,7 @@ class CheckoutWatch:
 
         return putconn
 
-    def _leave(self, slot: Slot, conn: Any) -> int:
+    def _leave(self, slot: TrackedConnection, conn: Any) -> int:
         """Take a connection off the ledger: 0, or the transaction state that makes its return unusual."""
         try:
             entry = slot.entry
@@ -314,11 +316,11 @@ class CheckoutWatch:
             if status or slot.suspected:
                 slot.held_s = held_s
                 return int(status) or SUSPECTED
-        except Exception as error:  # noqa: BLE001 - the hot path: Part inlined
+        except Exception as error:  # noqa: BLE001 - the hot path: Guard inlined
             fail(self.part, type(error), error.__traceback__)
         return 0
 
-    def _came_back(self, slot: Slot, conn: Any, raw: RawStack) -> None:
+    def _came_back(self, slot: TrackedConnection, conn: Any, raw: RawStack) -> None:
         """The pool refused the connection: it is still out."""
         with self.part:
             if getattr(conn, "_pool", None) is not None and slot.raw is None:
@@ -326,7 +328,7 @@ class CheckoutWatch:
                 if self.taken is not None:
                     self.taken(slot)
 
-    def _noted_wait(self, slot: Slot, waited_from: float) -> None:
+    def _noted_wait(self, slot: TrackedConnection, waited_from: float) -> None:
         """The pool had nothing ready: how long that took, and how many were out."""
         entry = slot.entry
         waited_s = slot.taken_mono - waited_from
@@ -352,11 +354,13 @@ class CheckoutWatch:
             self.listener.refused(entry, error, request, time.monotonic() - waited_from if waited_from else 0.0)
 
 
-def _both(first: Callable[[Slot], None] | None, second: Callable[[Slot], None] | None) -> Callable[[Slot], None] | None:
+def _both(
+    first: Callable[[TrackedConnection], None] | None, second: Callable[[TrackedConnection], None] | None
+) -> Callable[[TrackedConnection], None] | None:
     if first is None or second is None:
         return first or second
 
-    def both(slot: Slot) -> None:
+    def both(slot: TrackedConnection) -> None:
         first(slot)
         second(slot)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from poolwitness.guards import Part
-from poolwitness.ledger.ledger import Ledger, PoolEntry
+from poolwitness.guards import Guard
+from poolwitness.ledger.ledger import Ledger
+from poolwitness.ledger.pools import TrackedPool
 from poolwitness.ledger.stacks import capture
-from poolwitness.observe.patcher import AnyFunction, Patches
+from poolwitness.observe.patcher import AnyFunction, Patcher
 
 
 class ClosedUses:
@@ -21,13 +22,15 @@ class ClosedUses:
         requests_watched: somebody else sees each getconn fail, and hands it to `note`.
     """
 
-    def __init__(self, ledger: Ledger, told: Callable[[PoolEntry], None], part: Part, requests_watched: bool) -> None:
+    def __init__(
+        self, ledger: Ledger, told: Callable[[TrackedPool], None], part: Guard, requests_watched: bool
+    ) -> None:
         self.ledger = ledger
         self.told = told
         self.part = part
         self.requests_watched = requests_watched
 
-    def install(self, patches: Patches) -> None:
+    def install(self, patches: Patcher) -> None:
         """Patch both families."""
         import psycopg_pool
 

@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from poolwitness.guards import Part
-from poolwitness.ledger.ledger import Ledger, PoolEntry
-from poolwitness.observe.patcher import AnyFunction, Patches
+from poolwitness.guards import Guard
+from poolwitness.ledger.ledger import Ledger
+from poolwitness.ledger.pools import TrackedPool
+from poolwitness.observe.patcher import AnyFunction, Patcher
 
 MOST_ERRORS = 8
 
@@ -62,10 +63,10 @@ class ConnectWatch:
     def __init__(
         self,
         ledger: Ledger,
-        failed: Callable[[PoolEntry, bool], None],
-        slow: Callable[[PoolEntry, float], None],
+        failed: Callable[[TrackedPool, bool], None],
+        slow: Callable[[TrackedPool, float], None],
         describe_error: Callable[[Any, BaseException], str],
-        part: Part,
+        part: Guard,
     ) -> None:
         self.ledger = ledger
         self.failed = failed
@@ -73,7 +74,7 @@ class ConnectWatch:
         self.describe_error = describe_error
         self.part = part
 
-    def install(self, patches: Patches) -> None:
+    def install(self, patches: Patcher) -> None:
         """Patch both families."""
         import psycopg_pool
 
@@ -125,7 +126,7 @@ class ConnectWatch:
         if found is not None:
             found[1].in_flight += 1
 
-    def _of(self, pool: Any) -> tuple[PoolEntry, Connects] | None:
+    def _of(self, pool: Any) -> tuple[TrackedPool, Connects] | None:
         entry = self.ledger.find(pool)
         if entry is None:
             return None

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from poolwitness.guards import Part
-from poolwitness.ledger.ledger import Ledger, PoolEntry
+from poolwitness.guards import Guard
+from poolwitness.ledger.ledger import Ledger
+from poolwitness.ledger.pools import TrackedPool
 from poolwitness.ledger.stacks import capture_from
 from poolwitness.observe.deployment import forker, tester
-from poolwitness.observe.patcher import AnyFunction, Patches
+from poolwitness.observe.patcher import AnyFunction, Patcher
 from poolwitness.observe.runners import runner_name
 
 USED, WAITED, CLOSED, RETURNED = "used", "waited for", "closed", "given a connection back"
@@ -34,14 +35,14 @@ class Crossings:
     """
 
     def __init__(
-        self, ledger: Ledger, take_in: Callable[[], None], crossed: Callable[[PoolEntry], None], part: Part
+        self, ledger: Ledger, take_in: Callable[[], None], crossed: Callable[[TrackedPool], None], part: Guard
     ) -> None:
         self.ledger = ledger
         self.take_in = take_in
         self.crossed = crossed
         self.part = part
 
-    def install(self, patches: Patches) -> None:
+    def install(self, patches: Patcher) -> None:
         """Patch what the other watches do not; a release that has no such method is left alone."""
         import psycopg_pool
 
@@ -89,14 +90,14 @@ class Crossings:
             elif entry.loop is not None:
                 self._look_at_loop(entry, use, frame)
 
-    def _crossed_fork(self, entry: PoolEntry, use: str, frame: FrameType | None) -> None:
+    def _crossed_fork(self, entry: TrackedPool, use: str, frame: FrameType | None) -> None:
         if entry.crossed_fork is not None:
             entry.crossed_fork[2] += 1
             return
         entry.crossed_fork = [capture_from(frame, _FRAMES), use, 1, forker()]
         self.crossed(entry)
 
-    def _look_at_loop(self, entry: PoolEntry, use: str, frame: FrameType | None) -> None:
+    def _look_at_loop(self, entry: TrackedPool, use: str, frame: FrameType | None) -> None:
         running = sys.modules["asyncio"]._get_running_loop()
         opened_on = entry.loop()
         # Without a running loop nobody can say where the call will go on.

@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from poolwitness.guards import Part
+from poolwitness.guards import Guard
 from poolwitness.ledger.ledger import Ledger
-from poolwitness.observe.patcher import AnyFunction, Patches
+from poolwitness.observe.patcher import AnyFunction, Patcher
 
 # A thread that cannot be joined costs 5 s. On a busy machine anything takes a tenth of a second.
 NOTICEABLE_S = 1.0
@@ -26,11 +26,11 @@ class FinalizerWatch:
     Async pools have no ``__del__``.
     """
 
-    def __init__(self, ledger: Ledger, part: Part) -> None:
+    def __init__(self, ledger: Ledger, part: Guard) -> None:
         self.ledger = ledger
         self.part = part
 
-    def install(self, patches: Patches) -> None:
+    def install(self, patches: Patcher) -> None:
         """Patch both."""
         import psycopg_pool
 

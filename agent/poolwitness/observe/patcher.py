@@ -10,7 +10,7 @@ _ABSENT = object()
 AnyFunction = Callable[..., Any]
 
 
-class Patches:
+class Patcher:
     """The methods that were replaced, newest last."""
 
     def __init__(self) -> None:

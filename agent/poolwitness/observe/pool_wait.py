@@ -8,9 +8,9 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from poolwitness.guards import Part
+from poolwitness.guards import Guard
 from poolwitness.observe.crossings import WAITED, Crossings
-from poolwitness.observe.patcher import AnyFunction, Patches
+from poolwitness.observe.patcher import AnyFunction, Patcher
 
 
 class FillingWatch:
@@ -24,13 +24,13 @@ class FillingWatch:
     """
 
     def __init__(
-        self, crossings: Crossings, failed: Callable[[Any, Exception, FrameType | None, float], None], part: Part
+        self, crossings: Crossings, failed: Callable[[Any, Exception, FrameType | None, float], None], part: Guard
     ) -> None:
         self.crossings = crossings
         self.failed = failed
         self.part = part
 
-    def install(self, patches: Patches) -> None:
+    def install(self, patches: Patcher) -> None:
         """Patch all four classes."""
         import psycopg_pool
 

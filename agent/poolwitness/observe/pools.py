@@ -1,7 +1,7 @@
 """Watch pools being made, opened, closed and used after they were closed.
 
 Methods are patched on the classes, so that subclasses and null pools are seen too. Every wrapper calls the
-original exactly once and outside any containment; what it does itself stands inside `Part`.
+original exactly once and outside any containment; what it does itself stands inside `Guard`.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import time
 import weakref
 from typing import Any, Protocol
 
-from poolwitness.guards import Part
+from poolwitness.guards import Guard
 from poolwitness.ledger import fork as forks
-from poolwitness.ledger.ledger import Ledger, PoolEntry
+from poolwitness.ledger.ledger import Ledger
+from poolwitness.ledger.pools import TrackedPool
 from poolwitness.ledger.stacks import capture, constructors_of
 from poolwitness.observe import django
 from poolwitness.observe.crossings import CLOSED, Crossings
-from poolwitness.observe.patcher import AnyFunction, Patches
+from poolwitness.observe.patcher import AnyFunction, Patcher
 from poolwitness.observe.pool_info import target_of
 from poolwitness.observe.runners import runner_name
 
@@ -31,22 +32,22 @@ class Listener(Protocol):
     def about_to_create(self) -> bool:
         """A pool is about to be made; whether it is to be watched."""
 
-    def made(self, entry: PoolEntry) -> None:
+    def made(self, entry: TrackedPool) -> None:
         """A pool has been made, and its constructor is about to return."""
 
     def about_to_open(self, is_async: bool) -> None:
         """A pool is about to be opened."""
 
-    def opened(self, entry: PoolEntry) -> None:
+    def opened(self, entry: TrackedPool) -> None:
         """A pool has been opened, and the call that opened it is about to return."""
 
-    def open_failed(self, entry: PoolEntry) -> None:
+    def open_failed(self, entry: TrackedPool) -> None:
         """A pool could not be opened."""
 
-    def closed(self, entry: PoolEntry) -> None:
+    def closed(self, entry: TrackedPool) -> None:
         """A pool has been closed."""
 
-    def opened_in_constructor(self, entry: PoolEntry) -> None:
+    def opened_in_constructor(self, entry: TrackedPool) -> None:
         """An async pool was opened by its constructor on purpose."""
 
 
@@ -60,14 +61,14 @@ class PoolWatch:
         crossings: asked where a pool may be closed elsewhere than where it was opened.
     """
 
-    def __init__(self, ledger: Ledger, listener: Listener, part: Part, crossings: Crossings) -> None:
+    def __init__(self, ledger: Ledger, listener: Listener, part: Guard, crossings: Crossings) -> None:
         self.ledger = ledger
         self.listener = listener
         self.part = part
         self.crossings = crossings
         self.making = threading.local()
 
-    def install(self, patches: Patches) -> None:
+    def install(self, patches: Patcher) -> None:
         """Patch ``ConnectionPool`` and ``AsyncConnectionPool``."""
         import psycopg_pool
 
@@ -106,17 +107,17 @@ class PoolWatch:
 
         return make
 
-    def _before_init(self, pool: Any) -> PoolEntry | None:
+    def _before_init(self, pool: Any) -> TrackedPool | None:
         if not self.listener.about_to_create():
             return None
         raw = capture(3)
-        entry = PoolEntry(pool, raw, constructors_of(type(pool)), runner_name())
+        entry = TrackedPool(pool, raw, constructors_of(type(pool)), runner_name())
         entry.django_alias = django.alias_of_pool_in_making(sys._getframe())
         if entry.django_alias:
             entry.made_settings = django.settings_line(entry.django_alias)
         return entry if self.ledger.add(pool, entry) else None
 
-    def _after_init(self, pool: Any, entry: PoolEntry, is_async: bool, open_argument: Any) -> None:
+    def _after_init(self, pool: Any, entry: TrackedPool, is_async: bool, open_argument: Any) -> None:
         describe(pool, entry, is_async)
         self.listener.made(entry)
         if entry.opened_at is not None and entry.closed_at is None:
@@ -126,7 +127,7 @@ class PoolWatch:
             if is_async and entry.open_explicit:
                 self.listener.opened_in_constructor(entry)
 
-    def _announce_open(self, entry: PoolEntry) -> None:
+    def _announce_open(self, entry: TrackedPool) -> None:
         if entry.opened_at is not None and not entry.told_opened and entry.name:
             entry.told_opened = True
             self.listener.opened(entry)
@@ -273,7 +274,7 @@ class PoolWatch:
 
         return close
 
-    def _before_close(self, pool: Any) -> tuple[PoolEntry, Any, float] | None:
+    def _before_close(self, pool: Any) -> tuple[TrackedPool, Any, float] | None:
         if getattr(pool, "_closed", True) or sys.is_finalizing():
             return None
         # A pool whose __del__ closes it must not be taken for one that was dropped open: no look that takes that in.
@@ -289,7 +290,7 @@ class PoolWatch:
         entry.closing = True
         return entry, entry.closed_by, time.monotonic()
 
-    def _after_close(self, pool: Any, entry: PoolEntry, raw: Any, started_mono: float) -> None:
+    def _after_close(self, pool: Any, entry: TrackedPool, raw: Any, started_mono: float) -> None:
         entry.closing = False
         if not pool._closed or entry.closed_at is not None:
             return
@@ -301,7 +302,7 @@ class PoolWatch:
             self.listener.closed(entry)
 
 
-def describe(pool: Any, entry: PoolEntry, is_async: bool) -> None:
+def describe(pool: Any, entry: TrackedPool, is_async: bool) -> None:
     """Note what the finished constructor left on the pool."""
     cls = type(pool)
     module = str(cls.__module__)

@@ -9,18 +9,18 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from poolwitness.guards import Part
+from poolwitness.guards import Guard
 from poolwitness.ledger.ledger import Ledger
-from poolwitness.observe.patcher import AnyFunction, Patches
+from poolwitness.observe.patcher import AnyFunction, Patcher
 
 
 class ActivityWatch:
     """The patch of ``wait``, put in and taken out as it is needed."""
 
-    def __init__(self, ledger: Ledger, part: Part) -> None:
+    def __init__(self, ledger: Ledger, part: Guard) -> None:
         self.ledger = ledger
         self.part = part
-        self.patches = Patches()
+        self.patches = Patcher()
 
     @property
     def installed(self) -> bool:

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, Protocol
 
-from poolwitness.guards import Part
+from poolwitness.guards import Guard
 from poolwitness.ledger.connections import running
 from poolwitness.ledger.stacks import RawStack
 from poolwitness.observe.call_site import capture_for
-from poolwitness.observe.patcher import AnyFunction, Patches
+from poolwitness.observe.patcher import AnyFunction, Patcher
 
 NOT_KNOWN = 0, 0
 
@@ -33,16 +33,16 @@ class WaitWatch:
 
     Args:
         listener: who is told.
-        trace: record whole stacks.
+        trace: record up to `MOST_FRAMES` frames instead of two.
         part: the containment.
     """
 
-    def __init__(self, listener: WaitListener, trace: bool, part: Part) -> None:
+    def __init__(self, listener: WaitListener, trace: bool, part: Guard) -> None:
         self.listener = listener
         self.capture: Callable[[FrameType | None], RawStack] = capture_for(trace)
         self.part = part
 
-    def install(self, patches: Patches) -> None:
+    def install(self, patches: Patcher) -> None:
         """Patch both families; a release that queues in another way is left alone."""
         for module, is_async in (("psycopg_pool.pool", False), ("psycopg_pool.pool_async", True)):
             found = vars(importlib.import_module(module))

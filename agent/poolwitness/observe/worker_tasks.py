@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from poolwitness.guards import Part
+from poolwitness.guards import Guard
 from poolwitness.ledger.ledger import Ledger
-from poolwitness.ledger.pools import Stint
-from poolwitness.observe.patcher import AnyFunction, Patches
+from poolwitness.ledger.pools import WorkerTask
+from poolwitness.observe.patcher import AnyFunction, Patcher
 
 
 class StintWatch:
@@ -25,13 +25,13 @@ class StintWatch:
         part: the containment.
     """
 
-    def __init__(self, ledger: Ledger, came_back: Callable[[Stint], None], part: Part) -> None:
+    def __init__(self, ledger: Ledger, came_back: Callable[[WorkerTask], None], part: Guard) -> None:
         self.ledger = ledger
         self.came_back = came_back
         self.part = part
         self._ids = itertools.count(1)
 
-    def install(self, patches: Patches) -> None:
+    def install(self, patches: Patcher) -> None:
         """Patch the tasks of both families."""
         from psycopg_pool import pool
 
@@ -72,15 +72,15 @@ class StintWatch:
 
         return run
 
-    def _begin(self, task: Any, runner: Any) -> Stint | None:
+    def _begin(self, task: Any, runner: Any) -> WorkerTask | None:
         entry = self.ledger.find(task.pool())
         if entry is None or runner is None:
             return None
-        stint = Stint(next(self._ids), entry, id(runner), type(task).__name__, time.monotonic())
+        stint = WorkerTask(next(self._ids), entry, id(runner), type(task).__name__, time.monotonic())
         entry.stints[stint.runner_id] = stint
         return stint
 
-    def _end(self, stint: Stint) -> None:
+    def _end(self, stint: WorkerTask) -> None:
         stint.over_mono = time.monotonic()
         stint.entry.stints.pop(stint.runner_id, None)
         if stint.suspected:

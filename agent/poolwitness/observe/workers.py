@@ -8,9 +8,10 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from poolwitness.guards import Part
-from poolwitness.ledger.ledger import Ledger, PoolEntry
-from poolwitness.observe.patcher import AnyFunction, Patches
+from poolwitness.guards import Guard
+from poolwitness.ledger.ledger import Ledger
+from poolwitness.ledger.pools import TrackedPool
+from poolwitness.observe.patcher import AnyFunction, Patcher
 
 
 class WorkerWatch:
@@ -19,16 +20,16 @@ class WorkerWatch:
     def __init__(
         self,
         ledger: Ledger,
-        died: Callable[[PoolEntry], None],
+        died: Callable[[TrackedPool], None],
         describe_error: Callable[[Any, BaseException], str],
-        part: Part,
+        part: Guard,
     ) -> None:
         self.ledger = ledger
         self.died = died
         self.describe_error = describe_error
         self.part = part
 
-    def install(self, patches: Patches) -> None:
+    def install(self, patches: Patcher) -> None:
         """Patch the worker functions of both families, and the schedulers."""
         import psycopg_pool
         from psycopg_pool import sched

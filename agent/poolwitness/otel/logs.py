@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from poolwitness import __version__
+from poolwitness._version import __version__
 from poolwitness.report.sinks import FdSink, Render, stderr_sink
 
 MOST_WAITING = 500

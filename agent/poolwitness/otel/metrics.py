@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from poolwitness import __version__
+from poolwitness._version import __version__
 
 POOL_NAME = "db.client.connection.pool.name"
 STATE = "db.client.connection.state"

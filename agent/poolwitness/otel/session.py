@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 from collections.abc import Callable
 
-from poolwitness.guards import Part
+from poolwitness.guards import Guard
 from poolwitness.ledger.ledger import Ledger
 from poolwitness.otel.atexit_order import nobody_closes_pools_after
 from poolwitness.otel.logs import OtelSink, provider_of
@@ -24,7 +24,7 @@ class Telemetry:
         part: the containment.
     """
 
-    def __init__(self, ledger: Ledger, sink: OtelSink, part: Part) -> None:
+    def __init__(self, ledger: Ledger, sink: OtelSink, part: Guard) -> None:
         self.ledger = ledger
         self.sink = sink
         self.part = part

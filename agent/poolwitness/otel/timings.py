@@ -9,11 +9,11 @@ import time
 from collections import deque
 from typing import Any
 
-from poolwitness.ledger.pools import PoolEntry, Slot
+from poolwitness.ledger.pools import TrackedConnection, TrackedPool
 
 MOST_KEPT = 50_000
 
-Timing = tuple[str, PoolEntry, float]
+Timing = tuple[str, TrackedPool, float]
 
 
 class Timings:
@@ -28,21 +28,21 @@ class Timings:
         self.kept.clear()
         self._waits.clear()
 
-    def waited(self, slot: Slot, seconds: float) -> None:
+    def waited(self, slot: TrackedConnection, seconds: float) -> None:
         """The pool had nothing ready for this checkout."""
         self._waits[slot.id] = seconds
 
-    def returned(self, slot: Slot) -> None:
+    def returned(self, slot: TrackedConnection) -> None:
         """A connection comes back."""
         self.kept.append(("wait", slot.entry, self._waits.pop(slot.id, 0.0) if self._waits else 0.0))
         self.kept.append(("use", slot.entry, time.monotonic() - slot.taken_mono))
 
-    def refused(self, entry: PoolEntry, error: Any) -> None:
+    def refused(self, entry: TrackedPool, error: Any) -> None:
         """A request got no connection; a full queue is no timeout."""
         if type(error).__name__ == "PoolTimeout":
             self.kept.append(("timeout", entry, 1.0))
 
-    def connected(self, entry: PoolEntry, seconds: float) -> None:
+    def connected(self, entry: TrackedPool, seconds: float) -> None:
         """A connection was made and configured."""
         self.kept.append(("create", entry, seconds))
 

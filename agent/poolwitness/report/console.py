@@ -5,7 +5,7 @@ from __future__ import annotations
 import linecache
 from typing import Any
 
-from poolwitness.model.findings import short_path
+from poolwitness.model.wording import short_path
 from poolwitness.report.redact import clean_text, mask_source
 
 _RESET = "\x1b[0m"

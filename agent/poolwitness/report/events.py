@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from poolwitness.model.findings import Finding, named, place, place_called, plural, spelled_stack
+from poolwitness.model.findings import Finding
 from poolwitness.model.records import CheckoutRecord, Frame, PoolRecord, Snapshot, Stack
-from poolwitness.report.pool_totals import Figures, pool_figures
+from poolwitness.model.wording import at_call, at_line, format_stack, plural, pool_label
+from poolwitness.report.pool_totals import PoolTotals, pool_figures
 from poolwitness.report.rate_limit import RateLimit
 from poolwitness.report.timeout_note import holder_row
 
@@ -30,15 +31,15 @@ STACK_FRAMES = 24
 def pool_fields(pool: PoolRecord) -> Event:
     """What every event about a pool carries: which one, of which class, to where, made at which line."""
     event: Event = {
-        "db.client.connection.pool.name": pool.name[:256],
-        "poolwitness.pool.id": pool.id,
-        "poolwitness.pool.class": pool.cls,
+        "db.client.connection.pool.name": pool.info.name[:256],
+        "poolwitness.pool.id": pool.info.id,
+        "poolwitness.pool.class": pool.info.cls,
         "poolwitness.pool.min_size": pool.min_size,
-        "poolwitness.pool.num_workers": pool.num_workers,
+        "poolwitness.pool.num_workers": pool.info.num_workers,
     }
     if pool.max_size is not None:
         event["poolwitness.pool.max_size"] = pool.max_size
-    target = pool.target
+    target = pool.info.database
     for key, value in (
         ("server.address", target.host),
         ("server.port", target.port),
@@ -47,9 +48,9 @@ def pool_fields(pool: PoolRecord) -> Event:
     ):
         if value is not None:
             event[key] = value
-    if pool.made.origin is not None:
-        event["poolwitness.pool.created_at"] = pool.made.origin.place
-    event["poolwitness.pool.created_in"] = pool.made_in
+    if pool.info.created.origin is not None:
+        event["poolwitness.pool.created_at"] = pool.info.created.origin.place
+    event["poolwitness.pool.created_in"] = pool.info.created_in
     return event
 
 
@@ -58,7 +59,7 @@ def code_fields(stack: Stack | None) -> Event:
     if stack is None or stack.origin is None:
         return {}
     event = frame_fields(stack.origin)
-    event["code.stacktrace"] = spelled_stack(stack, STACK_FRAMES)
+    event["code.stacktrace"] = format_stack(stack, STACK_FRAMES)
     return event
 
 
@@ -85,27 +86,27 @@ def pool_opened(pool: PoolRecord) -> Event:
     """``poolwitness.pool.opened``."""
     return {
         "level": "info",
-        "timestamp": pool.opened_at,
-        "message": f"{named(pool)} opened, made at {place(pool.made.origin)}",
+        "timestamp": pool.life.opened_at,
+        "message": f"{pool_label(pool)} opened, made at {at_line(pool.info.created.origin)}",
         **pool_fields(pool),
-        **code_fields(pool.made),
+        **code_fields(pool.info.created),
     }
 
 
 def pool_closed(pool: PoolRecord) -> Event:
     """``poolwitness.pool.closed``, with what the pool itself counted."""
-    closed = pool.closed.origin if pool.closed is not None else None
-    by = f" by {place(closed)}" if closed is not None and closed.kind != "stdlib" else ""
-    open_s = max(0.0, (pool.closed_at or 0.0) - (pool.opened_at or pool.closed_at or 0.0))
+    closed = pool.life.closed.origin if pool.life.closed is not None else None
+    by = f" by {at_line(closed)}" if closed is not None and closed.kind != "stdlib" else ""
+    open_s = max(0.0, (pool.life.closed_at or 0.0) - (pool.life.opened_at or pool.life.closed_at or 0.0))
     event: Event = {
         "level": "info",
-        "message": f"{named(pool)} closed{by} after {open_s:.1f} s, {plural(pool.stats.get('requests_num', 0), 'request')}",
+        "message": f"{pool_label(pool)} closed{by} after {open_s:.1f} s, {plural(pool.stats.get('requests_num', 0), 'request')}",
         **pool_fields(pool),
-        **code_fields(pool.made),
+        **code_fields(pool.info.created),
         "poolwitness.pool.open_s": round(open_s, 6),
     }
-    if pool.close_s is not None:
-        event["poolwitness.pool.close_s"] = round(pool.close_s, 6)
+    if pool.life.close_s is not None:
+        event["poolwitness.pool.close_s"] = round(pool.life.close_s, 6)
     if closed is not None:
         event["poolwitness.pool.closed_at"] = closed.place
     event.update(pool_figures(pool))
@@ -134,7 +135,7 @@ def holder(found: Finding, checkout: CheckoutRecord, rank: int, report_id: str) 
     """``poolwitness.holder``: one row of PW201."""
     event: Event = {
         "level": "info",
-        "message": f"holder {rank} of {named(found.pool) if found.pool is not None else 'a pool'}: {holder_row(checkout).strip()}",
+        "message": f"holder {rank} of {pool_label(found.pool) if found.pool is not None else 'a pool'}: {holder_row(checkout).strip()}",
         "poolwitness.report_id": report_id,
         "poolwitness.fingerprint": found.fingerprint,
         "poolwitness.rank": rank,
@@ -146,8 +147,8 @@ def holder(found: Finding, checkout: CheckoutRecord, rank: int, report_id: str) 
         "poolwitness.transaction": checkout.status,
     }
     if found.pool is not None:
-        event["db.client.connection.pool.name"] = found.pool.name[:256]
-        event["poolwitness.pool.id"] = found.pool.id
+        event["db.client.connection.pool.name"] = found.pool.info.name[:256]
+        event["poolwitness.pool.id"] = found.pool.info.id
     event.update(code_fields(checkout.taken))
     if checkout.where is not None and checkout.where.origin is not None:
         event["poolwitness.holder_at"] = checkout.where.origin.place
@@ -158,10 +159,10 @@ def resolved(found: Finding, held_s: float) -> Event:
     """``poolwitness.finding.resolved``: a suspicion came back."""
     if found.rule.code == "PW302":
         worker = f"worker {found.extra['poolwitness.worker.name']!r}"
-        pool = f" of {named(found.pool)}" if found.pool is not None else ""
+        pool = f" of {pool_label(found.pool)}" if found.pool is not None else ""
         what = f"{worker}{pool} came back from its task"
     else:
-        taken = place_called(found.stack) if found.stack is not None else place(None)
+        taken = at_call(found.stack) if found.stack is not None else at_line(None)
         what = f"the connection taken at {taken} was returned"
     event: Event = {
         "level": "info",
@@ -191,7 +192,7 @@ def held_back(found: Finding, count: int) -> Event:
     """``poolwitness.finding.held_back``: more of a finding that was told, or of one that there was no room to tell."""
     event: Event = {
         "level": found.severity,
-        "message": f"{plural(count, 'more finding')} of {found.rule.code} at {place(found.at)} held back, for example: {found.message}",
+        "message": f"{plural(count, 'more finding')} of {found.rule.code} at {at_line(found.at)} held back, for example: {found.message}",
         "poolwitness.rule": found.rule.code,
         "poolwitness.rule_name": found.rule.name,
         "poolwitness.confidence": found.rule.confidence,
@@ -204,7 +205,7 @@ def held_back(found: Finding, count: int) -> Event:
 
 
 def verdict(
-    teller: Tally, totals: Mapping[str, int], figures: Figures, snapshot: Snapshot, hook: str, lines_lost: int
+    teller: Tally, totals: Mapping[str, int], figures: PoolTotals, snapshot: Snapshot, hook: str, lines_lost: int
 ) -> Event:
     """``poolwitness.verdict``: once, at exit, with the figures of all pools together."""
     counts = dict(teller.counts)

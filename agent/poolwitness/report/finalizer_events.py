@@ -48,13 +48,21 @@ class LateExit:
 
     def notice(self, pool: PoolRecord) -> Callable[[float, str | None], None]:
         """What the pool's finalizer calls; pools of one line share what was rendered for the first."""
-        if not _PLAIN_NAME.fullmatch(pool.name):
+        if not _PLAIN_NAME.fullmatch(pool.info.name):
             return late.notice(*self._both(pool), self.totals, self.pipeline.seq)
-        key = (pool.made, pool.cls, pool.target, pool.made_in, pool.min_size, pool.max_size, pool.num_workers)
+        key = (
+            pool.info.created,
+            pool.info.cls,
+            pool.info.database,
+            pool.info.created_in,
+            pool.min_size,
+            pool.max_size,
+            pool.info.num_workers,
+        )
         shapes = self._shapes.get(key)
         if shapes is None:
-            shapes = self._shapes[key] = self._both(pool._replace(name=_NAME, id=_ID))
-        own = ((_NAME_GAP, pool.name.encode()), (_ID_GAP, str(pool.id).encode()))
+            shapes = self._shapes[key] = self._both(pool._replace(info=pool.info._replace(name=_NAME, id=_ID)))
+        own = ((_NAME_GAP, pool.info.name.encode()), (_ID_GAP, str(pool.info.id).encode()))
         return late.notice(*shapes, self.totals, self.pipeline.seq, own)
 
     def _both(self, pool: PoolRecord) -> tuple[list[late.Template], list[late.Template]]:

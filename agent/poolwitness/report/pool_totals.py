@@ -14,15 +14,15 @@ _MEASURES = frozenset({"pool_min", "pool_max", "pool_size", "pool_available", "r
 def pool_figures(pool: PoolRecord) -> dict[str, Any]:
     """What one pool counted, and what was seen of it."""
     figures: dict[str, Any] = {f"poolwitness.stats.{key}": value for key, value in pool.stats.items()}
-    figures["poolwitness.peak_in_use"] = pool.peak_in_use
-    figures["poolwitness.longest_wait_s"] = round(pool.longest_wait_s, 6)
-    figures["poolwitness.longest_held_s"] = round(pool.longest_held_s, 6)
-    if pool.longest_held is not None and pool.longest_held.holding is not None:
-        figures["poolwitness.longest_held_at"] = pool.longest_held.holding.place
+    figures["poolwitness.peak_in_use"] = pool.usage.peak_in_use
+    figures["poolwitness.longest_wait_s"] = round(pool.usage.longest_wait_s, 6)
+    figures["poolwitness.longest_held_s"] = round(pool.usage.longest_held_s, 6)
+    if pool.usage.longest_held is not None and pool.usage.longest_held.holding is not None:
+        figures["poolwitness.longest_held_at"] = pool.usage.longest_held.holding.place
     return figures
 
 
-class Figures:
+class PoolTotals:
     """Adds up pools, each once."""
 
     def __init__(self) -> None:
@@ -35,9 +35,12 @@ class Figures:
     def add(self, pool: PoolRecord) -> None:
         """Take in a pool that is closed, gone, or at the verdict."""
         self.counted.update({key: value for key, value in pool.stats.items() if key not in _MEASURES})
-        self.peak_in_use = max(self.peak_in_use, pool.peak_in_use)
-        self.longest_wait_s = max(self.longest_wait_s, pool.longest_wait_s)
-        held = [(pool.longest_held_s, pool.longest_held), *((out.held_s, out.taken) for out in pool.checkouts)]
+        self.peak_in_use = max(self.peak_in_use, pool.usage.peak_in_use)
+        self.longest_wait_s = max(self.longest_wait_s, pool.usage.longest_wait_s)
+        held = [
+            (pool.usage.longest_held_s, pool.usage.longest_held),
+            *((out.held_s, out.taken) for out in pool.checkouts),
+        ]
         for held_s, taken in held:
             if held_s > self.longest_held_s:
                 self.longest_held_s = held_s

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from poolwitness.model.findings import Finding, named, plural
+from poolwitness.model.findings import Finding
 from poolwitness.model.records import CheckoutRecord, PoolRecord, Snapshot
+from poolwitness.model.wording import plural, pool_label
 from poolwitness.report.events import Event, code_fields, pool_fields
 from poolwitness.report.state_document import oldest_first, waiting_of
 from poolwitness.report.timeout_note import holder_row
@@ -23,7 +24,7 @@ def events(snapshot: Snapshot, found: Sequence[Finding], asked_by: str, report_i
         asked_by: for example ``SIGUSR2``.
         report_id: what the events of one report have in common.
     """
-    pools = [pool for pool in snapshot.pools if pool.state == "open"]
+    pools = [pool for pool in snapshot.pools if pool.life.state == "open"]
     out = sum(len(pool.checkouts) for pool in pools)
     waiting = sum(waiting_of(pool) or 0 for pool in pools)
     counts = Counter(finding.rule.code for finding in found)
@@ -57,7 +58,7 @@ def _pool_event(pool: PoolRecord, report_id: str) -> Event:
     size, idle = pool.stats.get("pool_size", 0), pool.stats.get("pool_available", 0)
     waiting = waiting_of(pool) or 0
     message = (
-        f"{named(pool)} has {plural(size, 'connection')}: {len(pool.checkouts)} out, {idle} idle, "
+        f"{pool_label(pool)} has {plural(size, 'connection')}: {len(pool.checkouts)} out, {idle} idle, "
         f"{plural(waiting, 'request')} waiting; {alive} of {len(pool.workers)} workers and schedulers alive"
     )
     return {
@@ -65,7 +66,7 @@ def _pool_event(pool: PoolRecord, report_id: str) -> Event:
         "message": message,
         "poolwitness.report_id": report_id,
         **pool_fields(pool),
-        **code_fields(pool.made),
+        **code_fields(pool.info.created),
         "poolwitness.connections_out": len(pool.checkouts),
         "poolwitness.requests_waiting": waiting,
         "poolwitness.slots_lost": len(pool.lost),
@@ -78,7 +79,7 @@ def _pool_event(pool: PoolRecord, report_id: str) -> Event:
 def _holder_event(pool: PoolRecord, rank: int, checkout: CheckoutRecord, report_id: str) -> Event:
     event = {
         "level": "info",
-        "message": f"holder {rank} of {named(pool)}: {holder_row(checkout).strip()}",
+        "message": f"holder {rank} of {pool_label(pool)}: {holder_row(checkout).strip()}",
         "poolwitness.report_id": report_id,
         "poolwitness.rank": rank,
         "poolwitness.held_s": round(checkout.held_s, 6),
@@ -87,8 +88,8 @@ def _holder_event(pool: PoolRecord, rank: int, checkout: CheckoutRecord, report_
         "poolwitness.holder_kind": "task" if checkout.in_task else "thread",
         "poolwitness.holder_alive": checkout.holder_alive,
         "poolwitness.transaction": checkout.status,
-        "db.client.connection.pool.name": pool.name[:256],
-        "poolwitness.pool.id": pool.id,
+        "db.client.connection.pool.name": pool.info.name[:256],
+        "poolwitness.pool.id": pool.info.id,
         **code_fields(checkout.taken),
     }
     if checkout.where is not None and checkout.where.origin is not None:

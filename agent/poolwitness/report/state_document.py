@@ -35,7 +35,7 @@ def document(snapshot: Snapshot, found: Sequence[Finding], source: str = "agent"
         Plain dicts, lists and scalars; what is not known is None, and ``unknown`` says so in words.
     """
     process = snapshot.process
-    pools = [pool for pool in snapshot.pools if pool.state != "dropped" or pool.lost]
+    pools = [pool for pool in snapshot.pools if pool.life.state != "dropped" or pool.lost]
     return {
         "poolwitness.dump": VERSION,
         "source": source,
@@ -61,30 +61,32 @@ def encode(living: Document) -> bytes:
 
 def _pool(pool: PoolRecord, now: float) -> Document:
     return {
-        "id": pool.id,
-        "name": clean_text(pool.name, 256),
-        "class": clean_text(pool.cls, 256),
-        "is_async": pool.is_async,
-        "state": pool.state,
-        "inherited": pool.inherited,
-        "made_at": _place(pool.made),
-        "made_stack": _lines(pool.made),
-        "open_s": _seconds(now - pool.opened_at) if pool.opened_at is not None and pool.state == "open" else None,
+        "id": pool.info.id,
+        "name": clean_text(pool.info.name, 256),
+        "class": clean_text(pool.info.cls, 256),
+        "is_async": pool.info.is_async,
+        "state": pool.life.state,
+        "inherited": pool.life.inherited,
+        "made_at": _place(pool.info.created),
+        "made_stack": _lines(pool.info.created),
+        "open_s": _seconds(now - pool.life.opened_at)
+        if pool.life.opened_at is not None and pool.life.state == "open"
+        else None,
         "min_size": pool.min_size,
         "max_size": pool.max_size,
         "size": pool.stats.get("pool_size"),
         "idle": pool.stats.get("pool_available"),
         "out": len(pool.checkouts),
         "waiting": waiting_of(pool),
-        "peak_out": pool.peak_in_use or None,
+        "peak_out": pool.usage.peak_in_use or None,
         "target": {
-            "host": _text(pool.target.host),
-            "port": pool.target.port,
-            "dbname": _text(pool.target.dbname),
-            "user": _text(pool.target.user),
+            "host": _text(pool.info.database.host),
+            "port": pool.info.database.port,
+            "dbname": _text(pool.info.database.dbname),
+            "user": _text(pool.info.database.user),
         },
         "connecting_fails": pool.connects.failing,
-        "kept_by": _text(pool.kept_by),
+        "kept_by": _text(pool.life.retained_by),
         "checkouts": [_checkout(checkout) for checkout in oldest_first(pool)],
         "lost": [_checkout(checkout) for checkout in pool.lost[:STACK_FRAMES]],
         "lost_count": len(pool.lost),
@@ -107,7 +109,7 @@ def _checkout(checkout: CheckoutRecord) -> Document:
         "transaction": checkout.status,
         "now_at": _place(checkout.where),
         "now_stack": _lines(checkout.where),
-        "kept_by": _text(checkout.kept_by),
+        "kept_by": _text(checkout.retained_by),
         "suspected": checkout.suspected,
     }
 
@@ -133,7 +135,7 @@ def _finding(finding: Finding) -> Document:
         "message": clean(finding.message),
         "fix": clean(finding.fix),
         "at": finding.at.place if finding.at is not None else None,
-        "pool": finding.pool.id if finding.pool is not None else None,
+        "pool": finding.pool.info.id if finding.pool is not None else None,
         "fingerprint": finding.fingerprint,
     }
 

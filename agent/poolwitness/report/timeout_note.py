@@ -7,8 +7,8 @@ from collections import Counter
 
 from poolwitness.diagnose.capacity import error_text, out_of, remedies, worst_first
 from poolwitness.diagnose.checkouts import holder_of
-from poolwitness.model.findings import place, place_called, plural
 from poolwitness.model.records import CheckoutRecord, PoolRecord
+from poolwitness.model.wording import at_call, at_line, plural
 
 MOST_HOLDERS = 8
 
@@ -21,8 +21,8 @@ def note_of(pool: PoolRecord) -> str:
     """
     holders = worst_first(pool)
     waiting = pool.stats.get("requests_waiting", 0)
-    name = pool.name if len(pool.name) <= 60 else pool.name[:57] + "..."
-    head = f"poolwitness: pool {name!r} (made at {place(pool.made.origin)}) has {out_of(len(holders), pool.most)} out"
+    name = pool.info.name if len(pool.info.name) <= 60 else pool.info.name[:57] + "..."
+    head = f"poolwitness: pool {name!r} (made at {at_line(pool.info.created.origin)}) has {out_of(len(holders), pool.most)} out"
     if waiting:
         head += f", {plural(waiting, 'request')} waiting"
     if pool.lost:
@@ -31,7 +31,7 @@ def note_of(pool: PoolRecord) -> str:
     lines += [f"  {row}" for row in holder_rows(holders)]
     if len(holders) > MOST_HOLDERS:
         lines.append(f"  … and {len(holders) - MOST_HOLDERS} more")
-    lost = Counter(f"taken at {place_called(gone.taken)} by {holder_of(gone)}" for gone in pool.lost)
+    lost = Counter(f"taken at {at_call(gone.taken)} by {holder_of(gone)}" for gone in pool.lost)
     for where, count in lost.most_common(3):
         lines.append(
             f"  lost{f' {count} times' if count > 1 else ''}: {where}, garbage-collected without being returned"
@@ -55,11 +55,11 @@ def holder_rows(holders: list[CheckoutRecord]) -> list[str]:
 def holder_row(holder: CheckoutRecord) -> str:
     """Seconds held, line, thread or task, transaction state, and where it stands now."""
     status = holder.status.upper() if holder.status == "idle in transaction" else holder.status
-    row = f"{holder.held_s:6.1f} s  {place_called(holder.taken)}  by {holder_of(holder)}, {status}"
+    row = f"{holder.held_s:6.1f} s  {at_call(holder.taken)}  by {holder_of(holder)}, {status}"
     if not holder.holder_alive:
         return f"{row}; {'the task' if holder.in_task else 'the thread'} has ended"
     if holder.where is not None and holder.where.origin is not None:
-        row += f"; now at {place(holder.where.holding)}"
+        row += f"; now at {at_line(holder.where.holding)}"
         inner = holder.where.frames[0]
         if inner != holder.where.holding:
             row += f" (in {inner.function})"

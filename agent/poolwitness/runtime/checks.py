@@ -10,19 +10,19 @@ from poolwitness.config import Config
 from poolwitness.diagnose.capacity import worst_first
 from poolwitness.diagnose.lifecycle import CROWD
 from poolwitness.diagnose.registry import examine
-from poolwitness.guards import Part
+from poolwitness.guards import Guard
 from poolwitness.ledger.connections import running
-from poolwitness.ledger.ledger import Ledger, PoolEntry, Slot
-from poolwitness.ledger.pools import Stint
+from poolwitness.ledger.ledger import Ledger
+from poolwitness.ledger.pools import TrackedConnection, TrackedPool, WorkerTask
 from poolwitness.model.findings import Finding
 from poolwitness.model.records import Ending, ProcessRecord, Snapshot
 from poolwitness.observe.query_activity import ActivityWatch
 from poolwitness.report import events
-from poolwitness.report.pool_totals import Figures
+from poolwitness.report.pool_totals import PoolTotals
 from poolwitness.report.timeout_note import MOST_HOLDERS, note_of
-from poolwitness.runtime.reporter import Teller
+from poolwitness.runtime.reporter import Reporter
 from poolwitness.snapshot import owners
-from poolwitness.snapshot.holders import Standing
+from poolwitness.snapshot.holders import ThreadFrames
 from poolwitness.snapshot.sampling import Sampler
 from poolwitness.snapshot.take import record_pool
 from poolwitness.snapshot.versions import installed_versions
@@ -35,7 +35,7 @@ _OF_A_CHECKOUT = frozenset({"PW102", "PW103"})
 _OF_POOL_STATE = frozenset({"PW001", "PW002", "PW007", "PW102", "PW107", "PW301"})
 
 
-class Inspector:
+class RuleChecks:
     """Everything that happens between the ledger and the teller.
 
     Args:
@@ -45,7 +45,7 @@ class Inspector:
         parts: the containments, by name.
     """
 
-    def __init__(self, config: Config, ledger: Ledger, teller: Teller, parts: dict[str, Part]) -> None:
+    def __init__(self, config: Config, ledger: Ledger, teller: Reporter, parts: dict[str, Guard]) -> None:
         self.config = config
         self.ledger = ledger
         self.teller = teller
@@ -65,7 +65,7 @@ class Inspector:
         self.killed = False
         # Whether finalizers will run at its end.
         self.finalizers = True
-        self.figures = Figures()
+        self.figures = PoolTotals()
         self.crowded: set[object] = set()
 
     def full_snapshot(self) -> Snapshot:
@@ -75,7 +75,7 @@ class Inspector:
         self.find_owners(entries)
         return self.snapshot_of(entries, "event", with_standing=True)
 
-    def notice_crowd(self, entry: PoolEntry) -> None:
+    def notice_crowd(self, entry: TrackedPool) -> None:
         """Look for a crowd around a pool that was just opened; a crowd that was told is not looked at again."""
         if len(self.ledger.pools) < CROWD or entry.origin in self.crowded or entry.target in self.crowded:
             return
@@ -90,9 +90,9 @@ class Inspector:
             self.crowded.update((entry.origin, entry.target if entry.target.known else entry.origin))
             self.look("event", alike)
 
-    def snapshot_of(self, entries: list[PoolEntry], moment: str, with_standing: bool) -> Snapshot:
+    def snapshot_of(self, entries: list[TrackedPool], moment: str, with_standing: bool) -> Snapshot:
         """A snapshot of some pools."""
-        standing = Standing() if with_standing else None
+        standing = ThreadFrames() if with_standing else None
         # A sweep is there for what has been out for long; half the limit is where that begins.
         held_from_s = self.config.held_s / 2 if moment == "sweep" and not self.config.blackbox else 0.0
         try:
@@ -126,17 +126,17 @@ class Inspector:
             if standing is not None:
                 standing.done()
 
-    def sample(self, entries: list[PoolEntry], most: int) -> None:
+    def sample(self, entries: list[TrackedPool], most: int) -> None:
         """Ask the operating system about the pools' threads; a verdict without its answer is still one."""
         part = self.parts["threads"]
         if part.enabled:
             with part:
                 self.sampler.sample(entries, most)
 
-    def find_owners(self, entries: list[PoolEntry]) -> None:
+    def find_owners(self, entries: list[TrackedPool]) -> None:
         """Note who keeps open pools and connections that are out alive."""
         own = [entry for entry in entries if not entry.inherited]
-        holders: list[PoolEntry | Slot] = [entry for entry in own if entry.state == "open"]
+        holders: list[TrackedPool | TrackedConnection] = [entry for entry in own if entry.state == "open"]
         holders += [slot for entry in own for slot in entry.out]
         with self.parts["owners"]:
             if not self.parts["owners"].enabled:
@@ -145,7 +145,7 @@ class Inspector:
             for key, path in owners.owners_of([holder.ref() for holder in list(targets.values())[:MOST_OWNED]]).items():
                 targets[key].kept_by = path
 
-    def look(self, moment: str, entries: list[PoolEntry], with_standing: bool = False) -> Snapshot:
+    def look(self, moment: str, entries: list[TrackedPool], with_standing: bool = False) -> Snapshot:
         """Run the rules over some pools and tell what is new."""
         snapshot = self.snapshot_of(entries, moment, with_standing)
         found, ignored = examine(snapshot, self.config)
@@ -191,7 +191,7 @@ class Inspector:
     def suspect_worker(self, finding: Finding) -> None:
         """Remember what a worker is suspected of, so that its coming back takes it back."""
         for entry in self.ledger.entries():
-            if finding.pool is None or entry.id != finding.pool.id:
+            if finding.pool is None or entry.id != finding.pool.info.id:
                 continue
             names = {id(ref()): name for _, ref, name, _ in entry.threads}
             for stint in list(entry.stints.values()):
@@ -203,18 +203,18 @@ class Inspector:
                     return
         self.teller.take_back(finding, float(str(finding.extra["poolwitness.worker.busy_s"])))
 
-    def worker_came_back(self, stint: Stint) -> None:
+    def worker_came_back(self, stint: WorkerTask) -> None:
         """A suspected worker has come out of its task."""
         finding = self.stuck.pop(stint.id, None)
         if finding is not None:
             self.teller.take_back(finding, stint.over_mono - stint.started_mono)
 
-    def has_long_stint(self, entries: list[PoolEntry]) -> bool:
+    def has_long_stint(self, entries: list[TrackedPool]) -> bool:
         """Whether a worker has been in one task for long enough to ask where it stands."""
         old_mono = time.monotonic() - self.config.held_s / 2
         return any(stint.started_mono < old_mono for entry in entries for stint in list(entry.stints.values()))
 
-    def watch_activity(self, entries: list[PoolEntry]) -> None:
+    def watch_activity(self, entries: list[TrackedPool]) -> None:
         """Watch connections at work while one of them has been out for long."""
         old_mono = time.monotonic() - self.config.held_s / 2
         wanted = any(slot.taken_mono < old_mono for entry in entries for slot in entry.taken())
@@ -224,14 +224,14 @@ class Inspector:
             elif not wanted and self.activity.installed:
                 self.activity.uninstall()
 
-    def came_back(self, slot: Slot) -> None:
+    def came_back(self, slot: TrackedConnection) -> None:
         """A suspected connection was returned."""
         for finding in self.suspicions.pop(slot.id, ()):
             self.teller.take_back(finding, slot.held_s)
 
-    def picture(self, entry: PoolEntry) -> str:
+    def picture(self, entry: TrackedPool) -> str:
         """The note for a request that was refused."""
-        standing = Standing()
+        standing = ThreadFrames()
         try:
             return note_of(record_pool(entry, standing))
         finally:

@@ -14,20 +14,20 @@ from typing import Any
 
 from poolwitness.config import Config
 from poolwitness.diagnose.registry import examine
-from poolwitness.dump.socket import Door
-from poolwitness.guards import Part
+from poolwitness.dump.socket import DumpSocket
+from poolwitness.guards import Guard
 from poolwitness.report import state as living_events
 from poolwitness.report import state_document as living
-from poolwitness.runtime.checks import Inspector
+from poolwitness.runtime.checks import RuleChecks
 from poolwitness.runtime.report_signal import SignalWatch
-from poolwitness.runtime.reporter import Teller
+from poolwitness.runtime.reporter import Reporter
 
 READER_PATIENCE_S = 2.0
 # Where there is no door that a signal could ring at.
 LOOKS_FOR_SIGNALS_S = 0.25
 
 
-class Asking:
+class DumpServer:
     """The door, the signal, and the answers.
 
     Args:
@@ -39,14 +39,14 @@ class Asking:
     """
 
     def __init__(
-        self, config: Config, inspector: Inspector, teller: Teller, take_in: Callable[[], None], part: Part
+        self, config: Config, inspector: RuleChecks, teller: Reporter, take_in: Callable[[], None], part: Guard
     ) -> None:
         self.config = config
         self.inspector = inspector
         self.teller = teller
         self.take_in = take_in
         self.part = part
-        self.door = Door()
+        self.door = DumpSocket()
         self.signal = SignalWatch(config.signal, self._signalled)
         self._signals: deque[str] = deque()
         self._awaited_in = 0
@@ -76,7 +76,7 @@ class Asking:
     def after_fork(self) -> None:
         """A door of its own for a forked child, and the signal, where the parent could not have it."""
         self.door.abandon()
-        self.door = Door()
+        self.door = DumpSocket()
         self._signals.clear()
         self._loop = None
         self._over = False

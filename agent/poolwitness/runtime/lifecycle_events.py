@@ -6,18 +6,18 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 
-from poolwitness import __version__
+from poolwitness._version import __version__
 from poolwitness.boot import sigterm
-from poolwitness.ledger.pools import PoolEntry
+from poolwitness.ledger.pools import TrackedPool
 from poolwitness.report import events
 from poolwitness.runtime import exit_hooks as exits
-from poolwitness.runtime.dump_server import Asking
+from poolwitness.runtime.dump_server import DumpServer
 from poolwitness.snapshot.take import record_pool
 from poolwitness.snapshot.versions import spelled
 from poolwitness.stages import Stages
 
 
-class Announcer:
+class LifecycleEvents:
     """Whoever hears of a pool has this say so.
 
     Args:
@@ -26,11 +26,11 @@ class Announcer:
         at_exit: to be called by the hooks of servers and of multiprocessing, with their name.
     """
 
-    def __init__(self, stages: Stages, asking: Asking, at_exit: Callable[[str], None]) -> None:
+    def __init__(self, stages: Stages, asking: DumpServer, at_exit: Callable[[str], None]) -> None:
         self.stages = stages
         self.asking = asking
         self.at_exit = at_exit
-        self.opened_later: deque[PoolEntry] = deque()
+        self.opened_later: deque[TrackedPool] = deque()
         self.started_told = False
 
     def forget(self) -> None:
@@ -82,16 +82,16 @@ class Announcer:
             self.started()  # a pool that was made before a fork
             self._emit("opened", entry, partial(_opened_event, entry))
 
-    def closed(self, entry: PoolEntry) -> None:
+    def closed(self, entry: TrackedPool) -> None:
         """Write of a pool that has been closed."""
         record = record_pool(entry)
         self.stages.inspector.figures.add(record)
         self._emit("closed", entry, partial(events.pool_closed, record))
 
-    def _emit(self, what: str, entry: PoolEntry, event: Callable[[], events.Event]) -> None:
+    def _emit(self, what: str, entry: TrackedPool, event: Callable[[], events.Event]) -> None:
         place = entry.origin.place if entry.origin else ""
         self.stages.teller.emit_one_of(f"{what}:{place}", f"poolwitness.pool.{what}", event)
 
 
-def _opened_event(entry: PoolEntry) -> events.Event:
+def _opened_event(entry: TrackedPool) -> events.Event:
     return events.pool_opened(record_pool(entry))

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from poolwitness.guards import Part
+from poolwitness.guards import Guard
 from poolwitness.model.findings import Finding
 from poolwitness.report import events
 from poolwitness.report.pipeline import Pipeline
@@ -19,7 +19,7 @@ MOST_HELD_BACK_TOLD = 100
 Row = tuple[str, dict[str, Any]]
 
 
-class Teller:
+class Reporter:
     """What has been told in this process, and the way to tell more.
 
     Args:
@@ -27,7 +27,7 @@ class Teller:
         part: the containment of everything that is written.
     """
 
-    def __init__(self, pipeline: Pipeline, part: Part) -> None:
+    def __init__(self, pipeline: Pipeline, part: Guard) -> None:
         self.pipeline = pipeline
         self.part = part
         self.forget()
@@ -48,7 +48,7 @@ class Teller:
         with self.part:
             self.pipeline.emit(name, event)
         if self.part.failure is not None:  # and not merely switched off meanwhile
-            with Part("last words"):
+            with Guard("last words"):
                 self.pipeline.write_plain(
                     "poolwitness.agent.part_disabled", events.part_disabled(self.part.name, self.part.failure)
                 )

@@ -5,20 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from poolwitness.ledger.pools import PoolEntry
+from poolwitness.ledger.pools import TrackedPool
 from poolwitness.runtime import exit_hooks as exits
-from poolwitness.runtime.dump_server import Asking
+from poolwitness.runtime.dump_server import DumpServer
 from poolwitness.runtime.sweeper_loop import LoopSweeper
 from poolwitness.runtime.sweeper_thread import Sweeper
 from poolwitness.snapshot import shutdown as ending
 from poolwitness.snapshot.accounting import balance
-from poolwitness.snapshot.shutdown import EndingWatch
+from poolwitness.snapshot.shutdown import ShutdownProbe
 from poolwitness.stages import Stages
 
 THREADS_A_SWEEP = 8
 
 
-class Looking:
+class SweepScheduler:
     """The sweepers, and what one sweep does.
 
     Args:
@@ -29,7 +29,7 @@ class Looking:
     """
 
     def __init__(
-        self, stages: Stages, asking: Asking, take_in: Callable[[], None], at_exit: Callable[[str], None]
+        self, stages: Stages, asking: DumpServer, take_in: Callable[[], None], at_exit: Callable[[str], None]
     ) -> None:
         self.stages = stages
         self.asking = asking
@@ -42,7 +42,7 @@ class Looking:
         sweep_s = self.stages.config.sweep_s
         # Whether the verdict has been told: there is nothing to look for any more.
         self.over = False
-        self.ending = EndingWatch()
+        self.ending = ShutdownProbe()
         # At level ``exit`` the sweeper answers, but does not look.
         self.sweeper = Sweeper(math.inf if self.stages.config.level == "exit" else sweep_s, self.sweep, self.asking)
         self.loop_sweeper = LoopSweeper(sweep_s, self.sweep_on_loop)
@@ -52,7 +52,7 @@ class Looking:
         self.loop_sweeper.stop()
         self.sweeper.stop()
 
-    def start(self, async_pool: PoolEntry | None) -> None:
+    def start(self, async_pool: TrackedPool | None) -> None:
         """Have pools looked at from time to time, and somebody there who answers meanwhile."""
         if self.over or (self.stages.config.level == "exit" and not self.asking.wants_thread):
             return
@@ -135,7 +135,7 @@ class Looking:
                 except RuntimeError:  # Python 3.12.0 to 3.12.2 start no thread any more
                     pass
 
-    def _look_for_the_end(self, entries: list[PoolEntry]) -> None:
+    def _look_for_the_end(self, entries: list[TrackedPool]) -> None:
         part = self.stages.parts["ending"]
         if part.enabled:
             with part:

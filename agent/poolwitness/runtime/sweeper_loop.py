@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from poolwitness.guards import Part, fail
+from poolwitness.guards import Guard, fail
 
 
 class LoopSweeper:
@@ -44,7 +44,7 @@ class LoopSweeper:
             try:
                 self._tick(ref)
             except Exception as error:  # noqa: BLE001 - the loop's exception handler is the program's
-                fail(Part("loop-sweeper"), type(error), error.__traceback__)
+                fail(Guard("loop-sweeper"), type(error), error.__traceback__)
 
         loop.call_later(self.interval_s, tick, weakref.ref(loop))
 

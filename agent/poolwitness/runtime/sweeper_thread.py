@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from poolwitness.guards import Part, fail
+from poolwitness.guards import Guard, fail
 
 NAME = "poolwitness-sweeper"
 LONGEST_WAIT_S = 3600.0
@@ -56,7 +56,7 @@ class Sweeper:
                 try:
                     self._run(stop)
                 except Exception as error:  # noqa: BLE001 - threading.excepthook is the program's
-                    fail(Part(NAME), type(error), error.__traceback__)
+                    fail(Guard(NAME), type(error), error.__traceback__)
 
             self._thread = threading.Thread(target=run, name=NAME, daemon=True)
             self._thread.start()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from poolwitness.diagnose.registry import is_ignored
-from poolwitness.ledger.pools import PoolEntry
+from poolwitness.ledger.pools import TrackedPool
 from poolwitness.model.records import Snapshot
 from poolwitness.report import events
 from poolwitness.report.finalizer_events import LateExit
@@ -13,8 +13,8 @@ from poolwitness.report.open_sinks import json_renderer
 from poolwitness.runtime import close_pools as closing
 from poolwitness.runtime import exit_hooks as exits
 from poolwitness.runtime.checks import MOST_THREADS_SAMPLED
-from poolwitness.runtime.lifecycle_events import Announcer
-from poolwitness.runtime.sweep import Looking
+from poolwitness.runtime.lifecycle_events import LifecycleEvents
+from poolwitness.runtime.sweep import SweepScheduler
 from poolwitness.stages import Stages
 
 PATIENCE_S = 0.2
@@ -30,7 +30,9 @@ class Verdict:
         take_in: makes the ledger this process's own and current.
     """
 
-    def __init__(self, stages: Stages, announcer: Announcer, looking: Looking, take_in: Callable[[], None]) -> None:
+    def __init__(
+        self, stages: Stages, announcer: LifecycleEvents, looking: SweepScheduler, take_in: Callable[[], None]
+    ) -> None:
         self.stages = stages
         self.announcer = announcer
         self.looking = looking
@@ -70,18 +72,18 @@ class Verdict:
             elif stages.inspector.finalizers:
                 self._prepare_late(entries, snapshot)
 
-    def _tell(self, entries: list[PoolEntry], hook: str) -> Snapshot:
+    def _tell(self, entries: list[TrackedPool], hook: str) -> Snapshot:
         stages, inspector = self.stages, self.stages.inspector
         inspector.sample(entries, MOST_THREADS_SAMPLED)
         inspector.find_owners(entries)
         snapshot = inspector.look("verdict", entries, with_standing=True)
         self.looking.over = True
         for pool in snapshot.pools:
-            if pool.state != "closed" and not pool.inherited:
+            if pool.life.state != "closed" and not pool.life.inherited:
                 inspector.figures.add(pool)
         stages.teller.tell_held_back()
         totals = dict(stages.ledger.totals)
-        totals["open"] = sum(1 for pool in snapshot.pools if pool.state == "open" and not pool.inherited)
+        totals["open"] = sum(1 for pool in snapshot.pools if pool.life.state == "open" and not pool.life.inherited)
         stages.teller.emit(
             "poolwitness.verdict",
             events.verdict(stages.teller, totals, inspector.figures, snapshot, hook, stages.pipeline.lost),
@@ -93,19 +95,19 @@ class Verdict:
         if self.stages.blackbox is not None:
             self.stages.blackbox.verdict()
 
-    def _prepare_late(self, entries: list[PoolEntry], snapshot: Snapshot) -> None:
+    def _prepare_late(self, entries: list[TrackedPool], snapshot: Snapshot) -> None:
         # Rendered now, for finalizers that may have to say it when nothing can be rendered any more.
         config = self.stages.config
         late = LateExit(self.stages.pipeline, snapshot.process.python, json_renderer(config.profile))
-        records = {pool.id: pool for pool in snapshot.pools}
+        records = {pool.info.id: pool for pool in snapshot.pools}
         for entry in entries:
             pool = records.get(entry.id)
-            if pool is None or pool.state != "open" or pool.is_async or pool.inherited:
+            if pool is None or pool.life.state != "open" or pool.info.is_async or pool.life.inherited:
                 continue
             if not is_ignored(late.finding(pool), config.ignore):
                 entry.late = late.notice(pool)
 
-    def _close_pools(self, entries: list[PoolEntry]) -> None:
+    def _close_pools(self, entries: list[TrackedPool]) -> None:
         # All pools under one deadline.
         pools = [entry.ref() for entry in entries if entry.state == "open" and not entry.inherited]
         closing.close_all([pool for pool in pools if pool is not None], self.stages.config.close_timeout_s)

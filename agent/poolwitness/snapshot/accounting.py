@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from poolwitness.ledger.ledger import PoolEntry
+from poolwitness.ledger.pools import TrackedPool
 
 # A connection may be between two hands for a moment; three looks apart it is not.
 LOOKS = 3
 
 
-def balance(entry: PoolEntry) -> None:
+def balance(entry: TrackedPool) -> None:
     """Update ``entry.unaccounted``; connections that workers are making, mending or resetting are given their time."""
     pool = entry.ref()
     connects = entry.connects

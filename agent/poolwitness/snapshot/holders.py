@@ -8,7 +8,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from poolwitness.ledger.connections import ThreadHolder
-from poolwitness.ledger.pools import Slot
+from poolwitness.ledger.pools import TrackedConnection
 from poolwitness.ledger.stacks import capture_from, resolve
 from poolwitness.model.records import Stack
 from poolwitness.snapshot.frames import current_frames
@@ -16,7 +16,7 @@ from poolwitness.snapshot.frames import current_frames
 DEEPEST = 24
 
 
-class Standing:
+class ThreadFrames:
     """The frames of every thread at one moment, taken once for all holders; call ``done`` to let go of them."""
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Standing:
         frame = self.frames.get(ident) if ident is not None else None
         return resolve(capture_from(frame, DEEPEST)) if frame is not None else None
 
-    def of_slot(self, slot: Slot) -> tuple[bool, Stack | None]:
+    def of_slot(self, slot: TrackedConnection) -> tuple[bool, Stack | None]:
         """Whether the holder of a connection is still there, and where it stands."""
         holder = slot.holder
         if holder is None:

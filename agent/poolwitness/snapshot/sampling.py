@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from poolwitness.ledger.ledger import PoolEntry
+from poolwitness.ledger.pools import TrackedPool
 from poolwitness.snapshot import threads
 
 
@@ -12,7 +12,7 @@ class Sampler:
     def __init__(self) -> None:
         self._next = 0
 
-    def sample(self, entries: list[PoolEntry], most: int) -> None:
+    def sample(self, entries: list[TrackedPool], most: int) -> None:
         """Ask the operating system about at most *most* threads of these pools."""
         wanted = [
             (entry, native_id)

@@ -14,10 +14,10 @@ from types import FrameType
 from typing import Any
 
 from poolwitness.ledger.connections import TaskHolder, ThreadHolder
-from poolwitness.ledger.pools import PoolEntry
+from poolwitness.ledger.pools import TrackedPool
 from poolwitness.model.records import Ending
 from poolwitness.snapshot.frames import current_frames
-from poolwitness.snapshot.holders import Standing, of_task
+from poolwitness.snapshot.holders import ThreadFrames, of_task
 from poolwitness.snapshot.take import status_of
 
 _SHUTDOWN = getattr(getattr(threading, "_shutdown", None), "__code__", None)
@@ -25,7 +25,7 @@ MOST_LEFT_BEHIND = 100
 _RUNNERS = os.path.join("asyncio", "runners.py")
 
 
-class EndingWatch:
+class ShutdownProbe:
     """What the main thread waits for once it has nothing left to do, and since when."""
 
     def __init__(self) -> None:
@@ -34,9 +34,9 @@ class EndingWatch:
         self._used_mono = 0.0
         self._requests: list[tuple[int, int]] = []
         # Async pools that the collector took from their workers: asyncio.run may wait for those all the same.
-        self.left_behind: list[PoolEntry] = []
+        self.left_behind: list[TrackedPool] = []
 
-    def remember(self, entries: Iterable[PoolEntry]) -> list[PoolEntry]:
+    def remember(self, entries: Iterable[TrackedPool]) -> list[TrackedPool]:
         """The pools that are gone and whose tasks are not.
 
         Args:
@@ -46,7 +46,7 @@ class EndingWatch:
         self.left_behind = [entry for entry in known if _has_tasks_left(entry)][:MOST_LEFT_BEHIND]
         return self.left_behind
 
-    def look(self, entries: Iterable[PoolEntry]) -> Ending | None:
+    def look(self, entries: Iterable[TrackedPool]) -> Ending | None:
         """Where the main thread is past its last line, what it waits for.
 
         Args:
@@ -88,7 +88,7 @@ class EndingWatch:
         )
 
 
-def _has_tasks_left(entry: PoolEntry) -> bool:
+def _has_tasks_left(entry: TrackedPool) -> bool:
     if not entry.is_async or entry.inherited or entry.state != "dropped":
         return False
     return any((task := ref()) is not None and not task.done() for _, ref, _, _ in entry.threads)
@@ -125,15 +125,15 @@ def _not_daemons() -> list[threading.Thread]:
     return [thread for thread in active.values() if thread is not main and not thread.daemon and thread.is_alive()]
 
 
-Waited = tuple[str, Any, PoolEntry | None]
+Waited = tuple[str, Any, TrackedPool | None]
 
 
-def _threads(entries: list[PoolEntry]) -> list[Waited]:
+def _threads(entries: list[TrackedPool]) -> list[Waited]:
     """The threads that Python waits for, one that has a connection first."""
     holding = {
         slot.holder.ident: entry for entry in entries for slot in entry.taken() if isinstance(slot.holder, ThreadHolder)
     }
-    standing = Standing()
+    standing = ThreadFrames()
     try:
         found = [
             (f"thread {thread.name!r}", standing.of_thread(thread.ident), holding.get(thread.ident or 0))
@@ -144,7 +144,7 @@ def _threads(entries: list[PoolEntry]) -> list[Waited]:
     return sorted(found, key=lambda each: each[2] is None)
 
 
-def _tasks(entries: list[PoolEntry], loop: Any) -> list[Waited]:
+def _tasks(entries: list[TrackedPool], loop: Any) -> list[Waited]:
     """The tasks that were cancelled and go on, the pools' own first."""
     asyncio = sys.modules.get("asyncio")
     if asyncio is None or loop is None:
@@ -159,15 +159,15 @@ def _tasks(entries: list[PoolEntry], loop: Any) -> list[Waited]:
     return sorted(found, key=lambda each: (each[2] is None, each[0]))
 
 
-def _is_worker(entry: PoolEntry, name: str) -> bool:
+def _is_worker(entry: TrackedPool, name: str) -> bool:
     return any(name == f"task {known!r}" for _, _, known, _ in entry.threads)
 
 
-def _requests(entries: list[PoolEntry]) -> list[tuple[int, int]]:
+def _requests(entries: list[TrackedPool]) -> list[tuple[int, int]]:
     return [(entry.id, entry.stats().get("requests_num", 0)) for entry in entries]
 
 
-def _is_at_work(entry: PoolEntry) -> bool:
+def _is_at_work(entry: TrackedPool) -> bool:
     return entry.stats().get("requests_waiting", 0) > 0 or any(status_of(slot) == "active" for slot in entry.taken())
 
 

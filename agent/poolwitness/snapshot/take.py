@@ -8,29 +8,33 @@ import time
 from functools import lru_cache
 from typing import Any
 
-from poolwitness.ledger.ledger import PoolEntry, Slot
+from poolwitness.ledger.pools import TrackedConnection, TrackedPool
 from poolwitness.ledger.stacks import resolve
 from poolwitness.model.records import (
+    CheckoutFault,
     CheckoutRecord,
     ConnectError,
     ConnectRecord,
     Crossing,
     Exhaustion,
-    Incident,
+    PoolInfo,
+    PoolLife,
+    PoolMisuse,
     PoolRecord,
+    PoolUsage,
     Stack,
     UseAfterClose,
     WorkerRecord,
 )
 from poolwitness.observe.connects import Connects
-from poolwitness.snapshot.holders import Standing, of_task
+from poolwitness.snapshot.holders import ThreadFrames, of_task
 
 MOST_CHECKOUTS = 200
 # libpq's transaction states
 STATUSES = ("idle", "active", "idle in transaction", "in failed transaction", "closed")
 
 
-def record_pool(entry: PoolEntry, standing: Standing | None = None, held_from_s: float = 0.0) -> PoolRecord:
+def record_pool(entry: TrackedPool, standing: ThreadFrames | None = None, held_from_s: float = 0.0) -> PoolRecord:
     """A frozen copy of one pool.
 
     Args:
@@ -49,58 +53,68 @@ def record_pool(entry: PoolEntry, standing: Standing | None = None, held_from_s:
         raw, count, waiting = entry.use_after_close
         use = UseAfterClose(resolve(raw), count, waiting)
     return PoolRecord(
-        id=entry.id,
-        name=entry.name,
-        cls=entry.cls,
-        is_async=entry.is_async,
-        is_null=entry.is_null,
-        state=entry.state,
-        made=entry.stack,
-        made_at=entry.made_at,
-        made_in=entry.made_in,
+        info=PoolInfo(
+            id=entry.id,
+            name=entry.name,
+            cls=entry.cls,
+            is_async=entry.is_async,
+            is_null=entry.is_null,
+            created=entry.stack,
+            created_at=entry.made_at,
+            created_in=entry.made_in,
+            num_workers=entry.num_workers,
+            database=entry.target,
+            pid=entry.pid,
+            has_check=entry.has_check,
+            has_reset=entry.has_reset,
+            django_alias=entry.django_alias,
+        ),
+        life=PoolLife(
+            state=entry.state,
+            inherited=entry.inherited,
+            opened_at=entry.opened_at,
+            opened=resolve(entry.opened_by) if entry.opened_by else None,
+            opened_in_constructor=entry.opened_in_constructor,
+            open_explicit=entry.open_explicit,
+            open_confirmed=entry.open_confirmed,
+            opened_by_threads=len(entry.open_threads),
+            open_error=entry.open_error,
+            closed_at=entry.closed_at,
+            closed=resolve(entry.closed_by) if entry.closed_by else None,
+            close_s=entry.close_s,
+            retained_by=entry.kept_by,
+        ),
         min_size=entry.min_size,
         max_size=entry.max_size,
-        num_workers=entry.num_workers,
-        target=entry.target,
-        pid=entry.pid,
-        inherited=entry.inherited,
-        opened_at=entry.opened_at,
-        opened=resolve(entry.opened_by) if entry.opened_by else None,
-        opened_in_constructor=entry.opened_in_constructor,
-        open_explicit=entry.open_explicit,
-        open_confirmed=entry.open_confirmed,
-        opened_by_threads=len(entry.open_threads),
-        open_error=entry.open_error,
-        closed_at=entry.closed_at,
-        closed=resolve(entry.closed_by) if entry.closed_by else None,
-        close_s=entry.close_s,
-        has_check=entry.has_check,
-        has_reset=entry.has_reset,
-        workers=record_workers(entry, standing, held_from_s),
         stats=stats,
-        use_after_close=use,
+        usage=PoolUsage(
+            peak_in_use=entry.peak,
+            longest_wait_s=entry.longest_wait_s,
+            longest_held_s=entry.longest_held_s,
+            longest_held=resolve(entry.longest_held_by) if entry.longest_held_by else None,
+        ),
         checkouts=_checkouts(entry, standing, held_from_s if entry.state == "open" else 0.0),
         lost=tuple(_lost(slot) for slot in list(entry.lost)),
-        incidents=tuple(
-            Incident(key[0], resolve(found[0]), resolve(found[1]), found[2], found[3], found[4])
-            for key, found in list(entry.incidents.items())
-        ),
+        unaccounted=entry.unaccounted,
+        workers=record_workers(entry, standing, held_from_s),
         connects=_connects(entry),
         exhaustion=_exhaustion(entry),
-        unaccounted=entry.unaccounted,
-        kept_by=entry.kept_by,
-        django_alias=entry.django_alias,
-        adapters=tuple((resolve(raw), count) for raw, count in list(entry.adapters)),
-        peak_in_use=entry.peak,
-        longest_wait_s=entry.longest_wait_s,
-        longest_held_s=entry.longest_held_s,
-        longest_held=resolve(entry.longest_held_by) if entry.longest_held_by else None,
-        crossed_fork=_crossing(entry.crossed_fork),
-        crossed_loops=_crossing(entry.crossed_loops),
+        misuse=PoolMisuse(
+            faults=tuple(
+                CheckoutFault(key[0], resolve(found[0]), resolve(found[1]), found[2], found[3], found[4])
+                for key, found in list(entry.incidents.items())
+            ),
+            adapters=tuple((resolve(raw), count) for raw, count in list(entry.adapters)),
+            use_after_close=use,
+            crossed_fork=_crossing(entry.crossed_fork),
+            crossed_loops=_crossing(entry.crossed_loops),
+        ),
     )
 
 
-def record_workers(entry: PoolEntry, standing: Standing | None, busy_from_s: float = 0.0) -> tuple[WorkerRecord, ...]:
+def record_workers(
+    entry: TrackedPool, standing: ThreadFrames | None, busy_from_s: float = 0.0
+) -> tuple[WorkerRecord, ...]:
     """A pool's threads or tasks as they are now; where they stand only if at their task for *busy_from_s*."""
     records = []
     now_mono = time.monotonic()
@@ -137,7 +151,7 @@ def record_workers(entry: PoolEntry, standing: Standing | None, busy_from_s: flo
     return tuple(records)
 
 
-def record_checkout(slot: Slot, raw: Any, standing: Standing | None) -> CheckoutRecord:
+def record_checkout(slot: TrackedConnection, raw: Any, standing: ThreadFrames | None) -> CheckoutRecord:
     """One connection that is out, or has just come back."""
     now_mono = time.monotonic()
     taken = resolve(raw)
@@ -155,12 +169,12 @@ def record_checkout(slot: Slot, raw: Any, standing: Standing | None) -> Checkout
         holder_alive=alive,
         status=status_of(slot),
         where=where,
-        kept_by=slot.kept_by,
+        retained_by=slot.kept_by,
         suspected=slot.suspected == "PW103",
     )
 
 
-def status_of(slot: Slot) -> str:
+def status_of(slot: TrackedConnection) -> str:
     """The transaction state of a connection, read from libpq without asking the server."""
     conn = slot.ref()
     if conn is None:
@@ -169,7 +183,7 @@ def status_of(slot: Slot) -> str:
     return STATUSES[status] if 0 <= status < len(STATUSES) else "closed"
 
 
-def _checkouts(entry: PoolEntry, standing: Standing | None, held_from_s: float) -> tuple[CheckoutRecord, ...]:
+def _checkouts(entry: TrackedPool, standing: ThreadFrames | None, held_from_s: float) -> tuple[CheckoutRecord, ...]:
     records = []
     taken_until_mono = time.monotonic() - held_from_s
     for slot in entry.out[:MOST_CHECKOUTS]:
@@ -181,7 +195,7 @@ def _checkouts(entry: PoolEntry, standing: Standing | None, held_from_s: float) 
     return tuple(records)
 
 
-def _lost(slot: Slot) -> CheckoutRecord:
+def _lost(slot: TrackedConnection) -> CheckoutRecord:
     return CheckoutRecord(
         id=slot.id,
         taken=resolve(slot.raw or ()),
@@ -196,7 +210,7 @@ def _lost(slot: Slot) -> CheckoutRecord:
     )
 
 
-def _connects(entry: PoolEntry) -> ConnectRecord:
+def _connects(entry: TrackedPool) -> ConnectRecord:
     seen, host = entry.connects, entry.target.host
     if not isinstance(seen, Connects):
         return ConnectRecord()
@@ -236,7 +250,7 @@ def _crossing(found: list[Any] | None) -> Crossing | None:
     return Crossing(resolve(found[0]), *found[1:]) if found is not None else None
 
 
-def _exhaustion(entry: PoolEntry) -> Exhaustion | None:
+def _exhaustion(entry: TrackedPool) -> Exhaustion | None:
     found = entry.exhaustion
     if found is None:
         return None

@@ -22,15 +22,15 @@ from zlib import crc32
 
 from poolwitness.config import Config
 from poolwitness.diagnose.lifecycle import exit_delayed
-from poolwitness.guards import Part
+from poolwitness.guards import Guard
 from poolwitness.model.findings import Finding
 from poolwitness.model.records import PoolRecord, Stack
 from poolwitness.report import events
 from poolwitness.report.open_sinks import open_sinks
 from poolwitness.report.pipeline import Pipeline
-from poolwitness.report.pool_totals import Figures
+from poolwitness.report.pool_totals import PoolTotals
 from poolwitness.report.sinks import FdSink
-from poolwitness.runtime.reporter import Teller
+from poolwitness.runtime.reporter import Reporter
 from poolwitness.runtime.verdict import PATIENCE_S
 from tests.support import samples, snapshots
 
@@ -131,10 +131,10 @@ class Writer:
 
     def write_verdict(self) -> None:
         """Say what was lost, until somebody has heard it."""
-        teller = Teller(self.pipeline, Part("report"))
+        teller = Reporter(self.pipeline, Guard("report"))
         snapshot = snapshots.snapshot()
         while True:
-            event = events.verdict(teller, {}, Figures(), snapshot, "atexit", self.pipeline.lost)
+            event = events.verdict(teller, {}, PoolTotals(), snapshot, "atexit", self.pipeline.lost)
             if self.write("poolwitness.verdict", event, PATIENCE_S):
                 return
 

@@ -66,8 +66,8 @@ class Stepper:
         except Refused as refused:
             self.wrong.append(f"{where}: it {refused}")
             return
-        pools = {pool.name for pool in remains.snapshot.pools if pool.state == "open"}
-        out = {pool.name for pool in remains.snapshot.pools for _ in pool.checkouts}
+        pools = {pool.info.name for pool in remains.snapshot.pools if pool.life.state == "open"}
+        out = {pool.info.name for pool in remains.snapshot.pools for _ in pool.checkouts}
         if missing := (self.pools - pools) | (self.out - out):
             self.wrong.append(f"{where}: {missing} is missing")
 

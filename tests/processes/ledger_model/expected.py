@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from poolwitness import agent
-from poolwitness.ledger.ledger import Ledger, PoolEntry
+from poolwitness.ledger.ledger import Ledger
+from poolwitness.ledger.pools import TrackedPool
 
 
 @dataclass
@@ -35,7 +36,7 @@ class Expected:
         self.out.append(Held(conn, holder))
         self.peak = max(self.peak, len(self.out))
 
-    def entry(self) -> PoolEntry:
+    def entry(self) -> TrackedPool:
         """The ledger's side."""
         found = ledger().find(self.pool)
         assert found is not None, "the ledger does not know the pool"
@@ -89,7 +90,7 @@ def is_whole() -> None:
     assert all(slot.ref() is not None for slot in ledger().slots.values())
 
 
-def is_forgotten(entries: list[PoolEntry]) -> None:
+def is_forgotten(entries: list[TrackedPool]) -> None:
     """Nothing is known any more of pools that are gone.
 
     Raises:

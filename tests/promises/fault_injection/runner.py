@@ -18,7 +18,7 @@ from tests.promises.fault_injection import fork_server as fork_server
 from tests.support.programs import Ran, environment, strict
 
 PROGRAM = Path(__file__).with_name("program.py")
-# Everything that can be reached is switched on: whole stacks, sweeps in passing, each kind of output.
+# Everything that can be reached is switched on: the level trace, sweeps in passing, each kind of output.
 VARIANTS = {
     "rich": {
         "POOLWITNESS_LEVEL": "trace",

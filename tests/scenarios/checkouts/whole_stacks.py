@@ -1,4 +1,4 @@
-"""At the level trace a lost connection is found just the same, from deep inside the program.
+"""At the level trace a lost connection is found just the same, from deeper inside the program than the 48 frames that are kept.
 
 env: POOLWITNESS_LEVEL=trace
 expect: PW101 at taken
@@ -17,4 +17,4 @@ def deep(pool: ConnectionPool, depth: int) -> None:
 
 
 with ConnectionPool(os.environ["DSN"], min_size=1, max_size=2, open=True) as pool:
-    deep(pool, 40)
+    deep(pool, 60)

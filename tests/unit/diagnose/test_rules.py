@@ -16,20 +16,32 @@ from poolwitness.diagnose.pages import page
 from poolwitness.diagnose.registry import RULE_FUNCTIONS, examine, is_ignored
 from poolwitness.model.findings import RULES, Finding, fingerprint
 from poolwitness.model.records import (
+    CheckoutFault,
     ConnectError,
     ConnectRecord,
     Crossing,
+    Database,
     Ending,
     Exhaustion,
-    Incident,
     PoolRecord,
     Snapshot,
     Stack,
-    Target,
     UseAfterClose,
     WorkerRecord,
 )
-from tests.support.snapshots import NOW, THREADS, async_pool, checkout, closed, frame, pool, snapshot, stack, worker
+from tests.support.snapshots import (
+    NOW,
+    THREADS,
+    async_pool,
+    changed,
+    checkout,
+    closed,
+    frame,
+    pool,
+    snapshot,
+    stack,
+    worker,
+)
 
 
 @dataclass(frozen=True)
@@ -50,9 +62,9 @@ def _lost() -> PoolRecord:
     return pool(lost=(checkout(lost=True, lost_from_open=True, status="closed"),))
 
 
-def _incident(kind: str) -> PoolRecord:
-    seen = Incident(kind, stack(30, function="handle"), stack(40, function="finish"), "thread 'Thread-1'", 0.5, 2)
-    return pool(incidents=(seen,))
+def _fault(kind: str) -> PoolRecord:
+    seen = CheckoutFault(kind, stack(30, function="handle"), stack(40, function="finish"), "thread 'Thread-1'", 0.5, 2)
+    return pool(faults=(seen,))
 
 
 def _failing() -> PoolRecord:
@@ -67,7 +79,7 @@ def _exhausted() -> PoolRecord:
 
 
 def _crowd(size: int, each_its_line: bool = False) -> tuple[PoolRecord, ...]:
-    return tuple(pool(id=number, made=stack(10 + number * each_its_line)) for number in range(size))
+    return tuple(pool(id=number, created=stack(10 + number * each_its_line)) for number in range(size))
 
 
 def _on_other_loop(ended: bool) -> Crossing:
@@ -120,7 +132,7 @@ BEATS = [
         "used after close",
         "PW005",
         snapshot(closed(pool())),
-        snapshot(closed(pool())._replace(use_after_close=UseAfterClose(stack(30, function="handle"), 2))),
+        snapshot(changed(closed(pool()), use_after_close=UseAfterClose(stack(30, function="handle"), 2))),
         snapshot(closed(pool(id=2))),
         20,
         ("'shop'", "db.py:20 in shut_down", "db.py:30 in handle", "PoolClosed"),
@@ -155,7 +167,9 @@ BEATS = [
     Beats(
         "a crowd of one database",
         "PW007",
-        snapshot(*(one._replace(target=Target(dbname=f"shop{one.id}")) for one in _crowd(CROWD, each_its_line=True))),
+        snapshot(
+            *(changed(one, database=Database(dbname=f"shop{one.info.id}")) for one in _crowd(CROWD, each_its_line=True))
+        ),
         snapshot(*_crowd(CROWD, each_its_line=True)),
         snapshot(*_crowd(CROWD - 1, each_its_line=True)),
         10,
@@ -174,7 +188,7 @@ BEATS = [
         "out at the verdict",
         "PW102",
         snapshot(pool(checkouts=(checkout(),))),
-        snapshot(closed(pool())._replace(checkouts=(checkout(),)), moment="verdict"),
+        snapshot(changed(closed(pool()), checkouts=(checkout(),)), moment="verdict"),
         snapshot(closed(pool()), moment="verdict"),
         30,
         ("'shop'", "db.py:30 in handle", "never returned"),
@@ -191,8 +205,8 @@ BEATS = [
     Beats(
         "out after its pool was closed",
         "PW102",
-        snapshot(closed(pool())._replace(closed_at=NOW - 1, checkouts=(checkout(),))),
-        snapshot(closed(pool())._replace(closed_at=NOW - 9, closed=stack(70), checkouts=(checkout(),))),
+        snapshot(changed(closed(pool()), closed_at=NOW - 1, checkouts=(checkout(),))),
+        snapshot(changed(closed(pool()), closed_at=NOW - 9, closed=stack(70), checkouts=(checkout(),))),
         snapshot(closed(pool())),
         30,
         ("'shop'", "has not been returned", "9 s after its pool was closed at /srv/shop/db.py:70"),
@@ -210,7 +224,7 @@ BEATS = [
         "returned in a transaction",
         "PW104",
         snapshot(pool()),
-        snapshot(_incident("PW104")),
+        snapshot(_fault("in_transaction")),
         snapshot(pool(id=2)),
         40,
         ("'shop'", "db.py:30 in handle", "db.py:40 in finish", "rolled it back"),
@@ -219,7 +233,7 @@ BEATS = [
         "returned broken",
         "PW105",
         snapshot(pool()),
-        snapshot(_incident("PW105")),
+        snapshot(_fault("broken")),
         snapshot(pool(id=2)),
         30,
         ("'shop'", "db.py:40 in finish", "closed, broken"),
@@ -228,7 +242,7 @@ BEATS = [
         "a second connection of one holder",
         "PW106",
         snapshot(pool()),
-        snapshot(_incident("PW106")),
+        snapshot(_fault("nested")),
         snapshot(pool(id=2)),
         40,
         ("'shop'", "db.py:30 in handle", "'Thread-1'"),
@@ -476,7 +490,7 @@ OF_A_CHILD = {"PW401"}
     ids=lambda beats: f"{beats.code} {beats.name}",
 )
 def test_what_a_parent_did_is_not_told_by_its_child(beats: Beats) -> None:
-    inherited = beats.during._replace(pools=tuple(one._replace(inherited=True) for one in beats.during.pools))
+    inherited = beats.during._replace(pools=tuple(changed(one, inherited=True) for one in beats.during.pools))
     assert found(inherited) == []
 
 
@@ -494,8 +508,8 @@ def test_rules_neither_change_nor_remember() -> None:
 
 def test_a_transaction_cut_off_in_django_has_the_advice_of_django() -> None:
     """Nobody calls putconn() there: it is the connection's close() inside of atomic() that loses the work."""
-    (plain,), _ = examine(snapshot(_incident("PW104")), Config())
-    (django,), _ = examine(snapshot(_incident("PW104")._replace(django_alias="orders")), Config())
+    (plain,), _ = examine(snapshot(_fault("in_transaction")), Config())
+    (django,), _ = examine(snapshot(changed(_fault("in_transaction"), django_alias="orders")), Config())
     assert "putconn()" in plain.fix
     assert "putconn()" not in django.fix
     assert "connections['orders'].close()" in django.fix
@@ -507,7 +521,7 @@ def test_a_transaction_cut_off_in_django_has_the_advice_of_django() -> None:
     [
         snapshot(async_pool(lost=(checkout(lost=True, lost_from_open=True),))),
         snapshot(async_pool(checkouts=(checkout(),)), moment="verdict"),
-        snapshot(async_pool(incidents=_incident("PW104").incidents)),
+        snapshot(async_pool(faults=_fault("in_transaction").misuse.faults)),
         snapshot(async_pool(state="dropped")),
     ],
     ids=["PW101", "PW102", "PW104", "PW002"],
@@ -519,7 +533,7 @@ def test_the_advice_for_an_async_pool_is_async(seen: Snapshot) -> None:
 
 def test_a_crowd_adds_up_what_each_may_take() -> None:
     def told(*sizes: int | None) -> str:
-        crowd = tuple(one._replace(max_size=size, min_size=0) for one, size in zip(_crowd(CROWD), sizes, strict=True))
+        crowd = tuple(changed(one, max_size=size, min_size=0) for one, size in zip(_crowd(CROWD), sizes, strict=True))
         (finding,) = found(snapshot(*crowd))
         return finding.message
 
@@ -528,7 +542,7 @@ def test_a_crowd_adds_up_what_each_may_take() -> None:
 
 
 def test_a_pool_without_a_limit_never_runs_out_by_nesting() -> None:
-    nested = _incident("PW106")
+    nested = _fault("nested")
     assert found(snapshot(nested)) and not found(snapshot(nested._replace(max_size=0, min_size=0)))
 
 
@@ -613,7 +627,7 @@ def test_the_advice_on_slots_that_nobody_has_is_for_this_program(
 
 
 def test_a_pool_that_is_held_empty_is_exhausted_on_any_loop() -> None:
-    held = _exhausted()._replace(crossed_loops=_on_other_loop(ended=False))
+    held = changed(_exhausted(), crossed_loops=_on_other_loop(ended=False))
     assert sorted(finding.rule.code for finding in found(snapshot(held))) == ["PW201", "PW402"]
 
 
@@ -629,7 +643,7 @@ def test_a_measured_delay_is_called_measured() -> None:
 
 @pytest.mark.parametrize("exception", ["", "PythonFinalizationError"])
 def test_a_pool_of_an_unknown_line_is_still_told(exception: str) -> None:
-    nowhere = pool(made=Stack((), None))
+    nowhere = pool(created=Stack((), None))
     assert "an unknown line" in exit_delayed(nowhere, (3, 14, 0), "0", exception).message
     (finding,) = found(snapshot(nowhere, moment="verdict"))
     assert "an unknown line" in finding.message
@@ -688,21 +702,21 @@ def test_a_pattern_that_names_another_silences_nothing(pattern: str) -> None:
 def test_a_relative_path_may_be_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     here = os.getcwd()
-    (finding,) = found(snapshot(pool(made=stack(10, f"{here}/app/db.py")), moment="verdict"))
+    (finding,) = found(snapshot(pool(created=stack(10, f"{here}/app/db.py")), moment="verdict"))
     assert "made at app/db.py:10" in finding.message
     assert is_ignored(finding, ("PW001:app/*",))
     assert is_ignored(finding, (f"PW001:{here}/app/*",))
 
 
 def test_a_finding_without_a_line_is_ignored_by_its_rule_only() -> None:
-    (finding,) = found(snapshot(pool(made=Stack((), None)), moment="verdict"))
+    (finding,) = found(snapshot(pool(created=Stack((), None)), moment="verdict"))
     assert is_ignored(finding, ("PW001",))
     assert not is_ignored(finding, ("PW001:*",))
 
 
 def fingerprint_of(made: Stack, **fields: Any) -> str:
     """The fingerprint of PW001 for a pool made there."""
-    (finding,) = found(snapshot(pool(made=made, **fields), moment="verdict"))
+    (finding,) = found(snapshot(pool(created=made, **fields), moment="verdict"))
     return finding.fingerprint
 
 
@@ -711,7 +725,7 @@ def test_a_fingerprint_survives_a_deployment() -> None:
     assert re.fullmatch("[0-9a-f]{16}", first)
     assert fingerprint_of(stack(99)) == first, "a line number"
     assert fingerprint_of(stack(10, "/releases/7/shop/db.py", folder="/releases/7/shop")) == first, "a folder"
-    assert fingerprint_of(stack(10), id=7, name="other", pid=9, target=Target()) == first, "another process"
+    assert fingerprint_of(stack(10), id=7, name="other", pid=9, database=Database()) == first, "another process"
     library = stack(10)
     deeper = Stack((library.frames[0], library.frames[1]._replace(line=8), *library.frames[1:]), library.origin)
     assert fingerprint_of(deeper) == first, "a library's frames"

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from poolwitness.ledger.stacks import BETWEEN, RawStack, resolve
+from poolwitness.ledger.stacks import MAX_WRAPPER_FRAMES, MOST_FRAMES, RawStack, capture_from, resolve
 from poolwitness.observe import call_site as callers
 
 Capture = Callable[[FrameType | None], RawStack]
@@ -61,8 +61,8 @@ def test_what_is_far_off_is_not_looked_for() -> None:
         raw: RawStack = installed["between"](take, frames)
         return raw
 
-    assert functions(handle(BETWEEN - 1)) == ["take", "handle"]
-    assert functions(handle(BETWEEN)) == ["take", "between"]
+    assert functions(handle(MAX_WRAPPER_FRAMES - 1)) == ["take", "handle"]
+    assert functions(handle(MAX_WRAPPER_FRAMES)) == ["take", "between"]
 
 
 def test_who_runs_the_loop_has_not_called_a_task() -> None:
@@ -81,14 +81,14 @@ def test_who_runs_the_loop_has_not_called_a_task() -> None:
             return raw
         raise AssertionError("it has not ended")
 
-    for capture in (callers.nearest, callers.walk):
+    for capture in (callers.nearest, capture_from):
         found = resolve(step(taken(capture)))
         assert found.origin is not None and (found.origin.function, found.caller) == ("taken", None)
         found = resolve(step(awaits(capture)))
         assert found.caller is not None and found.caller.function == "awaits"
 
 
-@pytest.mark.parametrize("capture", [callers.nearest, callers.walk])
+@pytest.mark.parametrize("capture", [callers.nearest, capture_from])
 def test_nobody_has_called_a_threads_first_function(capture: Capture) -> None:
     def first() -> RawStack:
         return capture(sys._getframe())
@@ -111,3 +111,17 @@ def test_without_a_caller_there_is_none() -> None:
 
     raw = callers.nearest(outermost(sys._getframe()))
     assert len(raw) <= 2 and resolve(raw).caller is None
+
+
+@pytest.mark.parametrize("frames", [1, MOST_FRAMES - 1, MOST_FRAMES, MOST_FRAMES + 1, 500])
+def test_trace_keeps_the_innermost_frames(frames: int) -> None:
+    def deeper(left: int) -> RawStack:
+        return deeper(left - 1) if left > 1 else callers.capture_for(trace=True)(sys._getframe())
+
+    found: list[RawStack] = []
+    # A thread has three frames of its own below the first one, and the lambda is another.
+    thread = threading.Thread(target=lambda: found.append(deeper(frames)))
+    thread.start()
+    thread.join()
+    kept = ["deeper"] * frames + ["<lambda>", "run", "_bootstrap_inner", "_bootstrap"]
+    assert functions(found[0]) == kept[:MOST_FRAMES]

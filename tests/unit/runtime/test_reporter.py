@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from poolwitness.guards import Part
+from poolwitness.guards import Guard
 from poolwitness.report.json_lines import render_json
 from poolwitness.report.pipeline import Pipeline
 from poolwitness.report.sinks import FdSink
-from poolwitness.runtime.reporter import Teller
+from poolwitness.runtime.reporter import Reporter
 
 
 def test_the_last_line_says_that_there_will_be_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "lines"
     sink = FdSink("file", os.open(path, os.O_WRONLY | os.O_CREAT), render_json)
     pipeline = Pipeline([sink])
-    teller = Teller(pipeline, Part("report"))
+    teller = Reporter(pipeline, Guard("report"))
     teller.emit("poolwitness.one", {"message": "before"})
     monkeypatch.setattr(pipeline, "_logger", None)
     teller.emit("poolwitness.two", {"message": "cannot be told"})

@@ -25,7 +25,7 @@ PATIENCE_S = 20.0
 HERE = __name__
 
 
-class Target:
+class Database:
     """What is looked for."""
 
 
@@ -60,7 +60,7 @@ def _let_go() -> Iterator[None]:
 
 @functools.lru_cache
 def get_store() -> Store:
-    return Store(Target())
+    return Store(Database())
 
 
 def path_to(ref: Callable[[], Any], budget_s: float = PATIENCE_S) -> str:
@@ -73,7 +73,7 @@ def path_to(ref: Callable[[], Any], budget_s: float = PATIENCE_S) -> str:
 def keep(make: Callable[[Any], Any]) -> Callable[[], Any]:
     """Put something that holds a target into this module's global ``kept``."""
     global kept
-    target = Target()
+    target = Database()
     kept = make(target)
     return weakref.ref(target)
 
@@ -95,7 +95,7 @@ def test_a_slot() -> None:
 
 
 def test_a_class_attribute() -> None:
-    Store.shared = Target()
+    Store.shared = Database()
     ref = weakref.ref(Store.shared)
     assert path_to(ref) == f"{HERE}.Store (type) .shared"
 
@@ -145,7 +145,7 @@ def test_a_frame_that_runs() -> None:
     found: list[str] = []
 
     def serve() -> None:
-        conn = Target()
+        conn = Database()
         found.append(path_to(weakref.ref(conn)))
 
     serve()
@@ -157,7 +157,7 @@ def test_a_thread_that_waits() -> None:
     ready, done = threading.Event(), threading.Event()
 
     def serve_in_thread() -> None:
-        conn = Target()
+        conn = Database()
         refs.append(weakref.ref(conn))
         ready.set()
         done.wait()
@@ -178,7 +178,7 @@ def test_to_ask_a_frame_keeps_nothing() -> None:
     steps = [threading.Event() for _ in range(2)]
 
     def serve_in_thread() -> None:
-        conn: Any = Target()
+        conn: Any = Database()
         refs.append(weakref.ref(conn))
         steps[0].set()
         steps[1].wait()
@@ -199,7 +199,7 @@ def test_to_ask_a_frame_keeps_nothing() -> None:
 
 def test_a_task() -> None:
     async def serve(ready: asyncio.Event, done: asyncio.Event, refs: list[Callable[[], Any]]) -> None:
-        conn = Target()
+        conn = Database()
         refs.append(weakref.ref(conn))
         ready.set()
         await done.wait()
@@ -237,7 +237,7 @@ def test_an_async_generator() -> None:
 
 
 def test_several_at_once_and_the_shortest() -> None:
-    first, second = Target(), Target()
+    first, second = Database(), Database()
     globals()["kept"] = {"first": Store(first), "second": second}
     refs = [weakref.ref(first), weakref.ref(second)]
     del first, second

@@ -9,12 +9,14 @@ from poolwitness.config import Config
 from poolwitness.diagnose.registry import examine
 from poolwitness.model.records import (
     CheckoutRecord,
+    Database,
     Frame,
+    PoolInfo,
+    PoolLife,
     PoolRecord,
     ProcessRecord,
     Snapshot,
     Stack,
-    Target,
     WorkerRecord,
 )
 from poolwitness.report.redact import clean_text
@@ -76,33 +78,34 @@ def _pool(found: dict[str, Any], number: int, pid: int) -> PoolRecord:
     module = "psycopg_pool" if found["module"].startswith("psycopg_pool") else found["module"]
     target = found["target"]
     return PoolRecord(
-        id=number,
-        name=found["name"],
-        cls=f"{module}.{found['class']}",
-        is_async="AsyncConnectionPool" in found["bases"],
-        is_null=any(base.endswith("NullConnectionPool") for base in found["bases"]),
-        state=found["state"],
-        made=NOWHERE,
-        made_at=math.nan,
-        made_in="",
+        info=PoolInfo(
+            id=number,
+            name=found["name"],
+            cls=f"{module}.{found['class']}",
+            is_async="AsyncConnectionPool" in found["bases"],
+            is_null=any(base.endswith("NullConnectionPool") for base in found["bases"]),
+            created=NOWHERE,
+            created_at=math.nan,
+            created_in="",
+            num_workers=found["num_workers"] or 0,
+            database=Database(
+                host=target.get("host"), port=target.get("port"), dbname=target.get("dbname"), user=target.get("user")
+            ),
+            pid=pid,
+        ),
+        life=PoolLife(state=found["state"], retained_by=found["kept_by"]),
         min_size=found["min_size"] or 0,
         max_size=found["max_size"],
-        num_workers=found["num_workers"] or 0,
-        target=Target(
-            host=target.get("host"), port=target.get("port"), dbname=target.get("dbname"), user=target.get("user")
-        ),
-        pid=pid,
-        workers=tuple(
-            WorkerRecord(name=each["name"], role=each["role"], alive=each["alive"], where=_stack(each["where"]))
-            for each in found["workers"]
-        ),
         stats={
             name: found[key]
             for name, key in (("pool_size", "size"), ("pool_available", "idle"), ("requests_waiting", "waiting"))
             if found[key] is not None
         },
         checkouts=tuple(_checkout(each, index) for index, each in enumerate(found["out"], start=1)),
-        kept_by=found["kept_by"],
+        workers=tuple(
+            WorkerRecord(name=each["name"], role=each["role"], alive=each["alive"], where=_stack(each["where"]))
+            for each in found["workers"]
+        ),
     )
 
 
@@ -117,7 +120,7 @@ def _checkout(found: dict[str, Any], number: int) -> CheckoutRecord:
         holder_alive=True,
         status=found["status"],
         where=_stack(found["where"]),
-        kept_by=found["kept_by"],
+        retained_by=found["kept_by"],
     )
 
 

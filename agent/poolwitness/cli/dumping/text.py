@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from poolwitness.model.findings import plural, short_path
+from poolwitness.model.wording import plural, short_path
 from poolwitness.report.redact import clean_text
 from poolwitness.report.state_document import Document
 

@@ -34,7 +34,7 @@ def _table(title: str, faults: Sequence[Fault]) -> list[str]:
     rows = list(_HEAD)
     for fault in faults[:MOST_ROWS]:
         rows.append(
-            f"| {_text(fault.rule)} {_text(fault.rule_name)} | {_code(sentences.place(fault))} | {fault.findings} "
+            f"| {_text(fault.rule)} {_text(fault.rule_name)} | {_code(sentences.at_line(fault))} | {fault.findings} "
             f"| {fault.processes} | {sentences.moment(fault.first_at)} | {fault.trend} |"
         )
     if len(faults) > MOST_ROWS:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
 
-from poolwitness import __version__
+from poolwitness._version import __version__
 from poolwitness.diagnose import pages
 from poolwitness.logreport import sentences
 from poolwitness.logreport.answers import Fault, Report
@@ -71,7 +71,7 @@ def _fault(fault: Fault) -> str:
         facts.append(f"<span>at worst {fault.worst_s:.1f} s</span>")
     return (
         f'<article id="f-{escape(fault.fingerprint)}"><h3>{escape(fault.rule)} {escape(fault.rule_name)}: '
-        f"<code>{escape(sentences.place(fault))}</code></h3>"
+        f"<code>{escape(sentences.at_line(fault))}</code></h3>"
         f'<p class="facts">{"".join(facts)}</p>'
         f"<p>{escape(fault.message)}</p><p><b>To mend it:</b> {escape(fault.fix)}</p>"
         f"{_folded('Stack', fault.stack)}{_folded(f'What {fault.rule} means', _page(fault.rule))}</article>"
@@ -95,7 +95,7 @@ def _list(title: str, faults: Sequence[Fault]) -> list[str]:
     if not faults:
         return []
     rows = [
-        f'<li><a href="#f-{escape(fault.fingerprint)}">{escape(fault.rule)} {escape(sentences.place(fault))}</a>: '
+        f'<li><a href="#f-{escape(fault.fingerprint)}">{escape(fault.rule)} {escape(sentences.at_line(fault))}</a>: '
         f"{fault.findings_now} last week in {fault.processes_now} of {sentences.processes(fault.ran_now)}, "
         f"{fault.findings_before} the week before in {fault.processes_before} of {fault.ran_before}</li>"
         for fault in faults[:MOST_SHOWN]

@@ -7,7 +7,7 @@ import re
 from typing import Any
 from urllib.parse import quote
 
-from poolwitness import __version__
+from poolwitness._version import __version__
 from poolwitness.diagnose import pages
 from poolwitness.logreport import sentences
 from poolwitness.logreport.answers import Fault, Report

@@ -49,7 +49,7 @@ def _faults(console: Console, title: str, faults: Sequence[Fault]) -> None:
     for fault in faults[:MOST_ROWS]:
         table.add_row(
             _rule(fault),
-            Text(sentences.place(fault)),
+            Text(sentences.at_line(fault)),
             Text(str(fault.findings)),
             Text(str(fault.processes)),
             Text(sentences.moment(fault.first_at)),
@@ -63,7 +63,7 @@ def _worse(console: Console, report: Report) -> None:
     for fault in report.worse[:MOST_ROWS]:
         table.add_row(
             _rule(fault),
-            Text(sentences.place(fault)),
+            Text(sentences.at_line(fault)),
             Text(str(fault.findings_now)),
             Text(str(fault.findings_before)),
             Text(f"{fault.processes_now} of {fault.ran_now}"),
@@ -76,7 +76,7 @@ def _resolved(console: Console, report: Report) -> None:
     for fault in report.resolved[:MOST_ROWS]:
         table.add_row(
             _rule(fault),
-            Text(sentences.place(fault)),
+            Text(sentences.at_line(fault)),
             Text(str(fault.findings)),
             Text(str(fault.came_back)),
             Text(sentences.moment(fault.last_at)),

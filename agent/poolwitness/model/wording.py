@@ -1,0 +1,48 @@
+"""The words that messages share: how a line, a stack, a pool and a count are written."""
+
+from __future__ import annotations
+
+import os
+
+from poolwitness.model.records import Frame, PoolRecord, Stack
+
+
+def at_line(frame: Frame | None) -> str:
+    """``file:line in function`` for a sentence; the file as short as it can be from the working directory."""
+    if frame is None:
+        return "an unknown line"
+    function = "" if frame.function.startswith("<module") else f" in {frame.function}"
+    return f"{short_path(frame.file)}:{frame.line}{function}"
+
+
+def at_call(stack: Stack) -> str:
+    """`at_line` of a stack's origin, and who called that: the origin may be a helper that everybody calls."""
+    caller = stack.caller
+    return at_line(stack.origin) + (f" (called at {at_line(caller)})" if caller is not None else "")
+
+
+def short_path(file: str) -> str:
+    """A path relative to the working directory where it lies below it."""
+    try:
+        here = os.getcwd()
+    except OSError:  # the folder was removed under the program
+        return file
+    return file[len(here) + 1 :] if here != os.sep and file.startswith(here + os.sep) else file
+
+
+def format_stack(stack: Stack, most: int = 24) -> str:
+    """A stack as text, outermost frame first as Python prints it, without what is outside of the innermost *most*."""
+    return "\n".join(
+        f'File "{frame.file}", line {frame.line}, in {frame.function}' for frame in reversed(stack.frames[:most])
+    )
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 thread``, ``4 threads``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def pool_label(pool: PoolRecord) -> str:
+    """A pool in a sentence: its name, cut where somebody made a novel of it."""
+    name = pool.info.name if len(pool.info.name) <= 80 else pool.info.name[:77] + "..."
+    return f"pool {name!r}"
