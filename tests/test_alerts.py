@@ -84,7 +84,7 @@ def test_lokis_labels_are_those_that_its_recipe_makes() -> None:
 @pytest.mark.slow
 def test_clickhouses_are_answered_by_real_events(dsn: str, tmp_path: Path) -> None:
     chdb = pytest.importorskip("chdb.session")
-    from poolwitness.logreport import queries as questions
+    from poolwitness.logreport import queries
 
     log = tmp_path / "all.jsonl"
     ran = run(LEAKS, environment(DSN=dsn, POOLWITNESS="1", POOLWITNESS_OUTPUT=f"file:{log}"))
@@ -112,11 +112,11 @@ def test_clickhouses_are_answered_by_real_events(dsn: str, tmp_path: Path) -> No
         file.write(line(60, 6, poolwitness__rule="PW003", poolwitness__fingerprint=old, poolwitness__exit_delay_s=10.5))
         file.write(line(60, 7, poolwitness__rule="PW003", poolwitness__fingerprint=old, poolwitness__exit_delay_s=0.5))
     session = chdb.Session(str(tmp_path / "clickhouse"))
-    for statement in ("CREATE DATABASE shop", "USE shop", questions.text("clickhouse/table")):
+    for statement in ("CREATE DATABASE shop", "USE shop", queries.sql("clickhouse/table")):
         session.query(statement)
     session.query("CREATE TABLE lines (raw String) ENGINE = MergeTree ORDER BY tuple()")
     session.query(f"INSERT INTO lines SELECT raw FROM file('{log}', LineAsString, 'raw String')")
-    session.query(questions.text("clickhouse/load"))
+    session.query(queries.sql("clickhouse/load"))
     (sql,) = re.findall(r"(?s)```sql\n(.*?)```", SECTIONS["ClickHouse"])
     answers = [
         [tuple(row.split("\t")) for row in str(session.query(each, "TSV")).splitlines()]

@@ -9,10 +9,12 @@ import pytest
 
 pytest.importorskip("duckdb")
 
-from poolwitness.logreport.answers import Fault, Report, answer
-from poolwitness.logreport.reading import read
-from poolwitness.logreport.sentences import cleanness, verdict
-from poolwitness.logreport.sources import sources
+from poolwitness.logreport.answers import Fault, Report
+from poolwitness.logreport.answers import build_report as answer
+from poolwitness.logreport.reading.reader import read_sources as read
+from poolwitness.logreport.reading.sources import find_sources as sources
+from poolwitness.logreport.renderings.wording import status as cleanness
+from poolwitness.logreport.renderings.wording import verdict
 from poolwitness.logreport.store import Store
 from tests.history.lines import NOW, Process, day
 

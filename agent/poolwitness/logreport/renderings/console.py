@@ -1,4 +1,4 @@
-"""``--format console``: the answers as tables, for a terminal."""
+"""``--format console``: the report as tables, for a terminal."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from poolwitness.logreport import sentences
 from poolwitness.logreport.answers import Fault, Report
+from poolwitness.logreport.renderings import wording
 
-MOST_ROWS = 20
-_WIDE = 160  # for a file or a pipe, where nobody's window is too small
-_COLOURS = {"clean": "bold green", "findings": "bold red", "nothing": "bold yellow"}
+MAX_ROWS = 20
+_WIDTH = 160  # in a file or a pipe
+_COLORS = {"clean": "bold green", "findings": "bold red", "nothing": "bold yellow"}
 _TRENDS = {"new": "red", "back": "red", "worse": "red", "better": "green", "gone": "green"}
 
 
@@ -22,22 +22,22 @@ def render(report: Report, out: IO[str]) -> None:
     """Print the report.
 
     Args:
-        report: the answers.
-        out: where to; its width is used where it is a terminal.
+        report: what to print.
+        out: where to print; if it is a terminal, its width is used.
     """
     terminal = out.isatty()
-    console = Console(file=out, width=None if terminal else _WIDE, highlight=False, emoji=False, markup=False)
-    console.print(Text(sentences.verdict(report), _COLOURS[sentences.cleanness(report)]))
+    console = Console(file=out, width=None if terminal else _WIDTH, highlight=False, emoji=False, markup=False)
+    console.print(Text(wording.verdict(report), _COLORS[wording.status(report)]))
     if report.totals.events:
-        console.print(Text(sentences.span(report), "dim"))
+        console.print(Text(wording.scope(report), "dim"))
     _faults(console, "Lines of code that leak", report.leaks)
     _faults(console, "Other faults", report.others)
     _worse(console, report)
     _resolved(console, report)
-    told = sentences.passed_over(report)
-    if told:
+    skipped = wording.skipped(report)
+    if skipped:
         console.print()
-    for sentence in told:
+    for sentence in skipped:
         console.print(Text(f"{sentence}.", "dim"))
     if open_faults := [*report.leaks, *report.others]:
         console.print()
@@ -46,13 +46,13 @@ def render(report: Report, out: IO[str]) -> None:
 
 def _faults(console: Console, title: str, faults: Sequence[Fault]) -> None:
     table = _table(title, "rule", "line of code", "findings", "processes", "since", "last week")
-    for fault in faults[:MOST_ROWS]:
+    for fault in faults[:MAX_ROWS]:
         table.add_row(
             _rule(fault),
-            Text(sentences.at_line(fault)),
+            Text(wording.at_line(fault)),
             Text(str(fault.findings)),
             Text(str(fault.processes)),
-            Text(sentences.moment(fault.first_at)),
+            Text(wording.format_minute(fault.first_at)),
             Text(fault.trend, _TRENDS.get(fault.trend, "")),
         )
     _show(console, table, len(faults))
@@ -60,10 +60,10 @@ def _faults(console: Console, title: str, faults: Sequence[Fault]) -> None:
 
 def _worse(console: Console, report: Report) -> None:
     table = _table("New or worse since last week", "rule", "line of code", "last week", "week before", "of processes")
-    for fault in report.worse[:MOST_ROWS]:
+    for fault in report.worse[:MAX_ROWS]:
         table.add_row(
             _rule(fault),
-            Text(sentences.at_line(fault)),
+            Text(wording.at_line(fault)),
             Text(str(fault.findings_now)),
             Text(str(fault.findings_before)),
             Text(f"{fault.processes_now} of {fault.ran_now}"),
@@ -73,13 +73,13 @@ def _worse(console: Console, report: Report) -> None:
 
 def _resolved(console: Console, report: Report) -> None:
     table = _table("Resolved", "rule", "line of code", "findings", "came back", "last seen")
-    for fault in report.resolved[:MOST_ROWS]:
+    for fault in report.resolved[:MAX_ROWS]:
         table.add_row(
             _rule(fault),
-            Text(sentences.at_line(fault)),
+            Text(wording.at_line(fault)),
             Text(str(fault.findings)),
             Text(str(fault.came_back)),
-            Text(sentences.moment(fault.last_at)),
+            Text(wording.format_minute(fault.last_at)),
         )
     _show(console, table, len(report.resolved))
 
@@ -97,8 +97,8 @@ def _show(console: Console, table: Table, count: int) -> None:
     if count:
         console.print()
         console.print(table)
-    if count > MOST_ROWS:
-        console.print(Text(f"and {count - MOST_ROWS} more: --format json has them all", "dim"))
+    if count > MAX_ROWS:
+        console.print(Text(f"and {count - MAX_ROWS} more: --format json has them all", "dim"))
 
 
 def _rule(fault: Fault) -> Text:

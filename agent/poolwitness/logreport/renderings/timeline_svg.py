@@ -1,18 +1,18 @@
-"""The timeline as inline SVG: pools, connections, threads and findings over time, one small chart under the other."""
+"""The timeline as inline SVG: one small chart each for pools, connections, threads and findings."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
 
-from poolwitness.logreport import sentences
 from poolwitness.logreport.answers import Report
+from poolwitness.logreport.renderings import wording
 
 WIDTH, HEIGHT, GAP = 960, 64, 30
 
 
 def render(report: Report) -> str:
-    """One SVG a measure; nothing where there is no time to show."""
+    """One SVG per chart; empty if there are no events."""
     if not report.timeline:
         return ""
     steps, totals = report.timeline, report.totals
@@ -23,8 +23,8 @@ def render(report: Report) -> str:
         _chart("findings", [step.findings for step in steps], bars=True),
     ]
     ends = (
-        f'<p class="ends"><span>{escape(sentences.moment(totals.first_at))}</span>'
-        f"<span>{escape(sentences.moment(totals.last_at))} UTC</span></p>"
+        f'<p class="ends"><span>{escape(wording.format_minute(totals.first_at))}</span>'
+        f"<span>{escape(wording.format_minute(totals.last_at))} UTC</span></p>"
     )
     return "\n".join(charts) + ends
 
@@ -40,7 +40,7 @@ def _chart(name: str, values: Sequence[int], bars: bool) -> str:
             if height
         )
     else:
-        # Each step is level: it shows the most of its time, not a way from one moment to the next.
+        # A step is drawn as a horizontal line, because its value is a maximum.
         corners = "".join(
             f"L{number * step:.1f},{HEIGHT - height:.1f}L{(number + 1) * step:.1f},{HEIGHT - height:.1f}"
             for number, height in enumerate(heights)

@@ -1,5 +1,5 @@
--- Pools that were opened and closed: most of what is written, and little of each is asked for.
-CREATE TABLE quiet_events (
+-- Lifecycle events (a pool was opened or closed): most of all events, and queries need few of their columns.
+CREATE TABLE lifecycle_events (
     moment BIGINT NOT NULL,
     event VARCHAR,
     process VARCHAR,
@@ -8,7 +8,7 @@ CREATE TABLE quiet_events (
     pool VARCHAR,
     pool_id BIGINT,
     pool_class VARCHAR,
-    made_at VARCHAR,         -- poolwitness.pool.created_at: pool_file is made of it
+    created_at VARCHAR,      -- poolwitness.pool.created_at, from which pool_file is computed
     db VARCHAR,
     min_size BIGINT,
     pool_size BIGINT,

@@ -1,4 +1,4 @@
--- Every fault, those that are in most processes first.
+-- All faults, those in the most processes first.
 SELECT * FROM faults
 ORDER BY processes DESC, findings DESC, fingerprint
 LIMIT 1000;

@@ -1,30 +1,30 @@
-"""``--format github`` and ``--format gitlab``: the faults at their lines, in a review."""
+"""``--format github`` and ``--format gitlab``: the unresolved faults as annotations at their lines of code."""
 
 from __future__ import annotations
 
 import json
 
 from poolwitness.logreport.answers import Fault, Report
-from poolwitness.logreport.paths import in_repository
+from poolwitness.logreport.renderings.wording import repository_path
 
 _GITHUB = {"error": "error", "warning": "warning", "info": "notice"}
 _GITLAB = {"error": "critical", "warning": "major", "info": "info"}
 
 
 def github(report: Report) -> str:
-    """Workflow commands, one a fault."""
+    """GitHub workflow commands, one per fault."""
     return "".join(map(_command, [*report.leaks, *report.others]))
 
 
 def gitlab(report: Report) -> str:
-    """A Code Quality report."""
+    """A GitLab Code Quality report."""
     issues = [
         {
             "description": f"{fault.rule}: {fault.message}; {fault.fix}",
             "check_name": fault.rule_name or fault.rule,
             "fingerprint": fault.fingerprint,
             "severity": _GITLAB.get(fault.level, "major"),
-            "location": {"path": in_repository(fault.file), "lines": {"begin": fault.line}},
+            "location": {"path": repository_path(fault.file), "lines": {"begin": fault.line}},
         }
         for fault in [*report.leaks, *report.others]
     ]
@@ -32,7 +32,7 @@ def gitlab(report: Report) -> str:
 
 
 def _command(fault: Fault) -> str:
-    file, title = _property(in_repository(fault.file)), _property(f"{fault.rule} {fault.rule_name}")
+    file, title = _property(repository_path(fault.file)), _property(f"{fault.rule} {fault.rule_name}")
     text = _data(f"{fault.message}\nTo mend it: {fault.fix}")
     return f"::{_GITHUB.get(fault.level, 'warning')} file={file},line={fault.line},title={title}::{text}\n"
 

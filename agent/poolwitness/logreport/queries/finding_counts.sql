@@ -1,4 +1,4 @@
--- How many findings there were in each of the 96 steps.
+-- The number of findings in each of the 96 steps of the timeline.
 WITH span AS (SELECT min(moment) AS start_at, CAST(max(moment) - min(moment) + 1 AS DOUBLE) AS length FROM events)
 SELECT
     CAST(floor((e.moment - s.start_at) * CAST(96 AS DOUBLE) / s.length) AS BIGINT) AS step,
