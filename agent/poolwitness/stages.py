@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from poolwitness.guards import Guard
-from poolwitness.report import events
+from poolwitness.report import build
 from poolwitness.report.pipeline import Pipeline
 from poolwitness.runtime.checks import RuleChecks
 from poolwitness.runtime.reporter import Reporter
@@ -46,7 +46,7 @@ class Stages:
         """A part of the agent has failed and is off now."""
         if self.blackbox is not None and part.name in ("blackbox", "checkouts", "pools"):
             self.blackbox.give_up()
-        self.teller.emit("poolwitness.agent.part_disabled", events.part_disabled(part.name, part.failure))
+        self.teller.emit("poolwitness.agent.part_disabled", build.part_disabled(part.name, part.failure))
 
     def _new_blackbox(self) -> BlackBoxRecorder | None:
         if not self.config.blackbox:

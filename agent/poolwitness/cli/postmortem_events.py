@@ -9,7 +9,7 @@ from poolwitness.diagnose.capacity import out_of
 from poolwitness.diagnose.checkouts import holder_of
 from poolwitness.model.records import CheckoutRecord, PoolRecord
 from poolwitness.model.wording import at_call, at_line, plural, pool_label
-from poolwitness.report.events import Event, code_fields, pool_fields
+from poolwitness.report.build import Event, code_fields, pool_fields
 from poolwitness.report.pipeline import timestamp
 
 _STATES = {

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from poolwitness.diagnose.lifecycle import exit_delayed
 from poolwitness.model.findings import Finding
 from poolwitness.model.records import PoolRecord
-from poolwitness.report import events
+from poolwitness.report import build
 from poolwitness.report import finalizer_lines as late
 from poolwitness.report.json_lines import render_json
 from poolwitness.report.pipeline import Pipeline, prepared
@@ -70,7 +70,7 @@ class LateExit:
         return self._templates(self.finding(pool), False), self._templates(raised, True)
 
     def _templates(self, finding: Finding, raised: bool) -> list[late.Template]:
-        event = events.finding(finding)
+        event = build.finding(finding)
         event = prepared(self.pipeline.envelope("poolwitness.finding", event, seq=0))
         # The gaps are texts, also where a number will stand.
         event["timestamp"] = late.TIME

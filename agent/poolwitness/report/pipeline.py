@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from poolwitness._version import SCHEMA_VERSION
-from poolwitness.report.field_types import conform
+from poolwitness.report.conform import conform
 from poolwitness.report.redact import LARGEST_EXACT, clean
 from poolwitness.report.sinks import FdSink, Reentrance, Sink
 

@@ -17,7 +17,7 @@ from poolwitness.ledger.pools import TrackedConnection, TrackedPool, WorkerTask
 from poolwitness.model.findings import Finding
 from poolwitness.model.records import Ending, ProcessRecord, Snapshot
 from poolwitness.observe.query_activity import ActivityWatch
-from poolwitness.report import events
+from poolwitness.report import build
 from poolwitness.report.pool_totals import PoolTotals
 from poolwitness.report.timeout_note import MOST_HOLDERS, note_of
 from poolwitness.runtime.reporter import Reporter
@@ -166,7 +166,7 @@ class RuleChecks:
         if finding.rule.code == "PW201" and finding.pool is not None:
             report_id = os.urandom(8).hex()
             rows = (
-                ("poolwitness.holder", events.holder(finding, checkout, rank, report_id))
+                ("poolwitness.holder", build.holder(finding, checkout, rank, report_id))
                 for rank, checkout in enumerate(worst_first(finding.pool)[:MOST_HOLDERS], start=1)
             )
             self.teller.tell(finding, {"poolwitness.report_id": report_id}, rows)

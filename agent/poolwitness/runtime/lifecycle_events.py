@@ -9,7 +9,7 @@ from functools import partial
 from poolwitness._version import __version__
 from poolwitness.boot import sigterm
 from poolwitness.ledger.pools import TrackedPool
-from poolwitness.report import events
+from poolwitness.report import build
 from poolwitness.runtime import exit_hooks as exits
 from poolwitness.runtime.dump_server import DumpServer
 from poolwitness.snapshot.take import record_pool
@@ -65,7 +65,7 @@ class LifecycleEvents:
         versions = {name: spelled(version) for name, version in stages.inspector.versions.items()}
         versions["poolwitness"] = __version__
         stages.teller.emit(
-            "poolwitness.agent.started", events.started(versions, settings, stages.patches.live, stages.how)
+            "poolwitness.agent.started", build.started(versions, settings, stages.patches.live, stages.how)
         )
         for problem in [*stages.problems, *filter(None, [signal.problem()])]:
             stages.tell_problem(problem)
@@ -86,12 +86,12 @@ class LifecycleEvents:
         """Write of a pool that has been closed."""
         record = record_pool(entry)
         self.stages.inspector.figures.add(record)
-        self._emit("closed", entry, partial(events.pool_closed, record))
+        self._emit("closed", entry, partial(build.pool_closed, record))
 
-    def _emit(self, what: str, entry: TrackedPool, event: Callable[[], events.Event]) -> None:
+    def _emit(self, what: str, entry: TrackedPool, event: Callable[[], build.Event]) -> None:
         place = entry.origin.place if entry.origin else ""
         self.stages.teller.emit_one_of(f"{what}:{place}", f"poolwitness.pool.{what}", event)
 
 
-def _opened_event(entry: TrackedPool) -> events.Event:
-    return events.pool_opened(record_pool(entry))
+def _opened_event(entry: TrackedPool) -> build.Event:
+    return build.pool_opened(record_pool(entry))

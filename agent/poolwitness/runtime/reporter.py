@@ -8,7 +8,7 @@ from typing import Any
 
 from poolwitness.guards import Guard
 from poolwitness.model.findings import Finding
-from poolwitness.report import events
+from poolwitness.report import build
 from poolwitness.report.pipeline import Pipeline
 from poolwitness.report.rate_limit import RateLimit
 
@@ -50,7 +50,7 @@ class Reporter:
         if self.part.failure is not None:  # and not merely switched off meanwhile
             with Guard("last words"):
                 self.pipeline.write_plain(
-                    "poolwitness.agent.part_disabled", events.part_disabled(self.part.name, self.part.failure)
+                    "poolwitness.agent.part_disabled", build.part_disabled(self.part.name, self.part.failure)
                 )
 
     def emit_one_of(self, key: str, name: str, make: Callable[[], dict[str, Any]]) -> bool:
@@ -90,7 +90,7 @@ class Reporter:
             return False
         self.counts[finding.rule.code] += 1
         fingerprint = finding.fingerprint
-        if self.emit_one_of(fingerprint, "poolwitness.finding", lambda: events.finding(finding) | (more or {})):
+        if self.emit_one_of(fingerprint, "poolwitness.finding", lambda: build.finding(finding) | (more or {})):
             for name, event in rows:
                 self.emit(name, event)
         elif len(self._stories) < MOST_STORIES:
@@ -104,7 +104,7 @@ class Reporter:
         owed.sort(key=lambda each: -each[0])
         for count, finding in owed[:MOST_HELD_BACK_TOLD]:
             if count:
-                self.emit("poolwitness.finding.held_back", events.held_back(finding, count))
+                self.emit("poolwitness.finding.held_back", build.held_back(finding, count))
 
     def take_back(self, finding: Finding, held_s: float) -> None:
         """A suspicion came back, after so many seconds: it no longer counts."""
@@ -114,5 +114,5 @@ class Reporter:
         self.resolved += 1
         self._told.pop(finding.key, None)
         self.emit_one_of(
-            "resolved:" + finding.fingerprint, "poolwitness.finding.resolved", lambda: events.resolved(finding, held_s)
+            "resolved:" + finding.fingerprint, "poolwitness.finding.resolved", lambda: build.resolved(finding, held_s)
         )

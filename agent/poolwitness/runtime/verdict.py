@@ -7,7 +7,7 @@ from collections.abc import Callable
 from poolwitness.diagnose.registry import is_ignored
 from poolwitness.ledger.pools import TrackedPool
 from poolwitness.model.records import Snapshot
-from poolwitness.report import events
+from poolwitness.report import build
 from poolwitness.report.finalizer_events import LateExit
 from poolwitness.report.open_sinks import json_renderer
 from poolwitness.runtime import close_pools as closing
@@ -86,7 +86,7 @@ class Verdict:
         totals["open"] = sum(1 for pool in snapshot.pools if pool.life.state == "open" and not pool.life.inherited)
         stages.teller.emit(
             "poolwitness.verdict",
-            events.verdict(stages.teller, totals, inspector.figures, snapshot, hook, stages.pipeline.lost),
+            build.verdict(stages.teller, totals, inspector.figures, snapshot, hook, stages.pipeline.lost),
         )
         return snapshot
 
