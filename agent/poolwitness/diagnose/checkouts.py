@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from poolwitness.diagnose.lifecycle import own
 from poolwitness.model.findings import RULES, Finding, Value
 from poolwitness.model.records import CheckoutFault, CheckoutRecord, PoolRecord, Snapshot, Stack
-from poolwitness.model.wording import at_call, at_line, plural, pool_label
+from poolwitness.model.wording import at_call, at_line, holder_of, plural, pool_label
 
 # A pool may be closed while requests are being served; they have this long to end.
 CLOSE_GRACE_S = 2.0
@@ -36,12 +36,6 @@ def _end_transaction(pool: PoolRecord) -> str:
         "call conn.commit() (or conn.rollback(), if nothing was written) before putconn(), or use "
         f"`{_with(pool)} pool.connection()`, which commits"
     )
-
-
-def holder_of(checkout: CheckoutRecord) -> str:
-    """``thread 'x'`` or ``task 'x'``."""
-    kind = "task" if checkout.in_task else "thread"
-    return f"{kind} {checkout.holder[:60]!r}"
 
 
 def _fields(checkout: CheckoutRecord) -> dict[str, Value]:

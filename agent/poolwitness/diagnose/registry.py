@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from fnmatch import fnmatch
 
 from poolwitness.config import Config
-from poolwitness.diagnose import capacity, crossings, lifecycle, workers
+from poolwitness.diagnose import capacity, crossings, exhaustion, lifecycle, workers
 from poolwitness.diagnose import checkouts as connections
 from poolwitness.diagnose import known_defects as versions
 from poolwitness.diagnose import shutdown as ending
@@ -29,7 +29,7 @@ RULE_FUNCTIONS: tuple[RuleFunction, ...] = (
     connections.not_returned,
     connections.incidents,
     connections.adapters_outside_configure,
-    capacity.exhausted,
+    exhaustion.exhausted,
     capacity.slots_unaccounted,
     capacity.connect_failing,
     capacity.connect_slow,

@@ -8,10 +8,9 @@ from typing import Any, Protocol
 
 from poolwitness.model.findings import Finding
 from poolwitness.model.records import CheckoutRecord, Frame, PoolRecord, Snapshot, Stack
-from poolwitness.model.wording import at_call, at_line, format_stack, plural, pool_label
+from poolwitness.model.wording import at_call, at_line, format_stack, holder_row, plural, pool_label
 from poolwitness.report.pool_totals import PoolTotals, pool_figures
 from poolwitness.report.rate_limit import RateLimit
-from poolwitness.report.timeout_note import holder_row
 
 Event = dict[str, Any]
 

@@ -7,7 +7,7 @@ import sys
 import time
 
 from poolwitness.config import Config
-from poolwitness.diagnose.capacity import worst_first
+from poolwitness.diagnose.exhaustion import MOST_HOLDERS, timeout_note, worst_first
 from poolwitness.diagnose.lifecycle import CROWD
 from poolwitness.diagnose.registry import examine
 from poolwitness.guards import Guard
@@ -19,7 +19,6 @@ from poolwitness.model.records import Ending, ProcessRecord, Snapshot
 from poolwitness.observe.query_activity import ActivityWatch
 from poolwitness.report import build
 from poolwitness.report.pool_totals import PoolTotals
-from poolwitness.report.timeout_note import MOST_HOLDERS, note_of
 from poolwitness.runtime.reporter import Reporter
 from poolwitness.snapshot import owners
 from poolwitness.snapshot.holders import ThreadFrames
@@ -233,6 +232,6 @@ class RuleChecks:
         """The note for a request that was refused."""
         standing = ThreadFrames()
         try:
-            return note_of(record_pool(entry, standing))
+            return timeout_note(record_pool(entry, standing), time.time())
         finally:
             standing.done()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from poolwitness.diagnose.lifecycle import exit_delayed
 from poolwitness.diagnose.registry import is_ignored
 from poolwitness.ledger.pools import TrackedPool
 from poolwitness.model.records import Snapshot
@@ -98,7 +99,7 @@ class Verdict:
     def _prepare_late(self, entries: list[TrackedPool], snapshot: Snapshot) -> None:
         # Rendered now, for finalizers that may have to say it when nothing can be rendered any more.
         config = self.stages.config
-        late = LateExit(self.stages.pipeline, snapshot.process.python, json_renderer(config.profile))
+        late = LateExit(self.stages.pipeline, snapshot.process.python, exit_delayed, json_renderer(config.profile))
         records = {pool.info.id: pool for pool in snapshot.pools}
         for entry in entries:
             pool = records.get(entry.id)
