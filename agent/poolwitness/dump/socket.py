@@ -19,6 +19,8 @@ from poolwitness.dump.address import Address, own_address
 # Programs that close every low descriptor, and then open their own, seldom get as far as this number.
 HIGH_FD = 256
 BACKLOG = 16
+# An answer is JSON lines and then an empty line, which shows the reader that it has all of them.
+END_OF_ANSWER = b"\n"
 _OPENINGS = 3
 _GONE = frozenset({errno.EBADF, errno.ENOTSOCK, errno.EINVAL, errno.EOPNOTSUPP})
 

@@ -132,6 +132,16 @@ class Exhaustion(NamedTuple):
     timeout_s: float
 
 
+class WaitingRequest(NamedTuple):
+    """A request that waits for a connection."""
+
+    pool_id: int
+    request: Stack
+    waited_s: float
+    holder: str
+    in_task: bool
+
+
 class PoolInfo(NamedTuple):
     """What never changes about a pool: where it was created, with what arguments, and to connect to what."""
 

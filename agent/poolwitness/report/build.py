@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -27,11 +28,15 @@ class Tally(Protocol):
 STACK_FRAMES = 24
 
 
+def pool_key(pool: PoolRecord) -> Event:
+    """Which pool."""
+    return {"db.client.connection.pool.name": pool.info.name[:256], "poolwitness.pool.id": pool.info.id}
+
+
 def pool_fields(pool: PoolRecord) -> Event:
-    """What every event about a pool carries: which one, of which class, to where, made at which line."""
+    """What every event about a pool has: which pool, its class, its database, and the line that created it."""
     event: Event = {
-        "db.client.connection.pool.name": pool.info.name[:256],
-        "poolwitness.pool.id": pool.info.id,
+        **pool_key(pool),
         "poolwitness.pool.class": pool.info.cls,
         "poolwitness.pool.min_size": pool.min_size,
         "poolwitness.pool.num_workers": pool.info.num_workers,
@@ -49,7 +54,27 @@ def pool_fields(pool: PoolRecord) -> Event:
             event[key] = value
     if pool.info.created.origin is not None:
         event["poolwitness.pool.created_at"] = pool.info.created.origin.place
-    event["poolwitness.pool.created_in"] = pool.info.created_in
+    if pool.info.created_in:
+        event["poolwitness.pool.created_in"] = pool.info.created_in
+    return event
+
+
+def checkout_fields(pool: PoolRecord | None, checkout: CheckoutRecord) -> Event:
+    """Who has a connection of a pool, since when, and the line that took it; without what is not known."""
+    event: Event = {}
+    if not math.isnan(checkout.held_s):
+        event["poolwitness.held_s"] = round(checkout.held_s, 6)
+        event["poolwitness.idle_s"] = round(checkout.idle_s, 6)
+    if checkout.holder:
+        event["poolwitness.holder"] = checkout.holder[:200]
+        event["poolwitness.holder_kind"] = "task" if checkout.in_task else "thread"
+        event["poolwitness.holder_alive"] = checkout.holder_alive
+    event["poolwitness.transaction"] = checkout.status
+    if pool is not None:
+        event.update(pool_key(pool))
+    event.update(code_fields(checkout.taken))
+    if checkout.where is not None and checkout.where.origin is not None:
+        event["poolwitness.holder_at"] = checkout.where.origin.place
     return event
 
 
@@ -131,27 +156,15 @@ def finding(found: Finding) -> Event:
 
 
 def holder(found: Finding, checkout: CheckoutRecord, rank: int, report_id: str) -> Event:
-    """``poolwitness.holder``: one row of PW201."""
-    event: Event = {
+    """``poolwitness.holder``: one row of a finding on an exhausted pool."""
+    return {
         "level": "info",
         "message": f"holder {rank} of {pool_label(found.pool) if found.pool is not None else 'a pool'}: {holder_row(checkout).strip()}",
         "poolwitness.report_id": report_id,
         "poolwitness.fingerprint": found.fingerprint,
         "poolwitness.rank": rank,
-        "poolwitness.held_s": round(checkout.held_s, 6),
-        "poolwitness.idle_s": round(checkout.idle_s, 6),
-        "poolwitness.holder": checkout.holder[:200],
-        "poolwitness.holder_kind": "task" if checkout.in_task else "thread",
-        "poolwitness.holder_alive": checkout.holder_alive,
-        "poolwitness.transaction": checkout.status,
+        **checkout_fields(found.pool, checkout),
     }
-    if found.pool is not None:
-        event["db.client.connection.pool.name"] = found.pool.info.name[:256]
-        event["poolwitness.pool.id"] = found.pool.info.id
-    event.update(code_fields(checkout.taken))
-    if checkout.where is not None and checkout.where.origin is not None:
-        event["poolwitness.holder_at"] = checkout.where.origin.place
-    return event
 
 
 def resolved(found: Finding, held_s: float) -> Event:

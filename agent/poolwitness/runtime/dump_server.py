@@ -14,10 +14,10 @@ from typing import Any
 
 from poolwitness.config import Config
 from poolwitness.diagnose.registry import examine
-from poolwitness.dump.socket import DumpSocket
+from poolwitness.dump.socket import END_OF_ANSWER, DumpSocket
 from poolwitness.guards import Guard
-from poolwitness.report import state as living_events
-from poolwitness.report import state_document as living
+from poolwitness.report.pipeline import as_lines
+from poolwitness.report.state import StateReport, with_report_id
 from poolwitness.runtime.checks import RuleChecks
 from poolwitness.runtime.report_signal import SignalWatch
 from poolwitness.runtime.reporter import Reporter
@@ -167,31 +167,34 @@ class DumpServer:
     # answers
 
     def document(self) -> bytes:
-        """The living state as one line of JSON."""
-        self.take_in()
-        snapshot = self.inspector.full_snapshot()
-        return living.encode(living.document(snapshot, examine(snapshot, self.config)[0]))
+        """The live state as JSON lines, findings included."""
+        report = self._state()
+        events = [report.state("poolwitness dump"), *report.pool_events(), *report.findings()]
+        return as_lines(with_report_id(events))
 
     def report(self, asked_by: str) -> None:
-        """The living state as events, and the findings that had not been told.
+        """Report the live state, and the findings that were not reported before.
 
         Args:
             asked_by: for example ``SIGUSR2``.
         """
+        report = self._state()
+        for name, event in with_report_id([report.state(asked_by), *report.pool_events()]):
+            self.teller.emit(name, event)
+        for finding in report.found:
+            self.inspector.tell(finding)
+
+    def _state(self) -> StateReport:
         self.take_in()
         snapshot = self.inspector.full_snapshot()
-        found = examine(snapshot, self.config)[0]
-        for name, event in living_events.events(snapshot, found, asked_by, os.urandom(8).hex()):
-            self.teller.emit(name, event)
-        for finding in found:
-            self.inspector.tell(finding)
+        return StateReport(snapshot, examine(snapshot, self.config)[0])
 
     def _answer(self, connection: socket.socket) -> None:
         with connection:
             connection.settimeout(READER_PATIENCE_S)
             answer = self.document()
             try:
-                connection.sendall(answer)
+                connection.sendall(answer + END_OF_ANSWER)
                 # A child forked meanwhile has the connection too: closing alone would not end it.
                 connection.shutdown(socket.SHUT_WR)
             except OSError:  # whoever asked is gone
