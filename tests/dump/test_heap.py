@@ -78,7 +78,7 @@ def test_every_kind_of_pool_is_found(dsn: str) -> None:
     with running("many_kinds", dsn=dsn) as program:
         state = state_of(program.pid)
         pools = state.pools
-        shop = pools.pop("\ufffd[31mshop\ufffd")
+        shop = pools.pop("\ufffd[31mshop\n")
         assert (shop["poolwitness.pool.class"], shop["poolwitness.kept_by"]) == ("__main__.ShopPool", "__main__.shop")
         assert (shop["poolwitness.pool.state"], shop["poolwitness.stats.pool_available"]) == ("open", 1)
         assert {name: pool["poolwitness.pool.state"] for name, pool in pools.items()} == {
