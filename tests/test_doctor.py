@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 import poolwitness
-from poolwitness.cli.interpreter import at_exit
+from poolwitness.cli.doctor.interpreter import at_exit
 from poolwitness.observe.call_site import capture_for, walk
 from tests.commands import cli
 

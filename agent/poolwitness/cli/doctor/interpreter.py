@@ -1,4 +1,4 @@
-"""Which versions are installed beside this interpreter, found without importing what they belong to; what was built."""
+"""Facts about this interpreter: installed versions, libpq, the stack walker, and what happens to unclosed pools."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PACKAGES = ("psycopg", "psycopg_pool", "psutil", "structlog")
 
 
 def versions() -> dict[str, str | None]:
-    """The version of each package that matters here; None where it is not installed."""
+    """The version of each relevant package, None if it is not installed; none of them is imported."""
     found: dict[str, str | None] = {}
     for package in PACKAGES:
         try:
@@ -24,7 +24,7 @@ def versions() -> dict[str, str | None]:
 
 
 def components() -> dict[str, tuple[int, ...]]:
-    """The versions in the form that the table of known defects takes."""
+    """The versions in the form that the table of known defects uses."""
     installed: dict[str, tuple[int, ...]] = {"python": tuple(sys.version_info[:3])}
     for package, text in versions().items():
         if text is not None and package in COMPONENTS:
@@ -36,24 +36,24 @@ def psycopg() -> tuple[str | None, str]:
     """How psycopg reaches libpq.
 
     Returns:
-        The implementation (``c``, ``binary`` or ``python``; None where psycopg does not import), and a
-        sentence: libpq's version, or what stopped the import.
+        The implementation (``c``, ``binary`` or ``python``; None if psycopg cannot be imported), and libpq's version or
+        why the import failed.
     """
     try:
         from psycopg import pq
 
         number = pq.version()
-    except Exception as error:  # noqa: BLE001 - a broken libpq can raise anything, and that is the answer then
+    except Exception as error:  # noqa: BLE001 - a broken libpq can raise anything
         reason = " ".join(str(error).split()) or type(error).__name__
         return None, f"psycopg cannot be imported here: {reason}"
     return pq.__impl__, f"libpq {number // 10000}.{number % 10000}"
 
 
-def walk() -> tuple[bool, str]:
-    """What walks the stacks of the level ``trace``.
+def stack_walk() -> tuple[bool, str]:
+    """What walks the stacks at the level ``trace``.
 
     Returns:
-        Whether that is compiled code, and a sentence: where that is, or why there is none.
+        Whether it is compiled code, and a sentence: where that is, or why there is none.
     """
     try:
         from poolwitness.observe import _stackwalk
@@ -67,3 +67,17 @@ def walk() -> tuple[bool, str]:
             reason = f"what was compiled does not load: {' '.join(str(error).split())}"
         return False, f"The level trace walks them in Python, in some six times the time: {reason}."
     return True, f"The level trace walks them in compiled code: {_stackwalk.__file__}."
+
+
+def at_exit(version: tuple[int, ...] = sys.version_info[:3]) -> str:
+    """One sentence on what happens to an unclosed synchronous pool at exit (psycopg issues 930 and 954).
+
+    Args:
+        version: of Python; this interpreter's by default.
+    """
+    release = ".".join(str(part) for part in version[:2])
+    if version < (3, 13):
+        return f"Python {release} ends at once; the server sees the pool's connections drop."
+    if version < (3, 14):
+        return f"Python {release} waits up to 5 s for each thread of the pool, in turn: 20 s for a default pool."
+    return f"Python {release} prints a PythonFinalizationError traceback for the pool and ends at once."
