@@ -166,7 +166,13 @@ def test_for_people(left: Path) -> None:
     assert completed.returncode == 0
     text = completed.stdout
     assert "ended without a verdict" in text
-    for part in ("pool 'shop' (psycopg_pool.ConnectionPool), open", "2 of 2 connections out", "by thread 'first'", "by thread 'third'", "PW202"):
+    for part in (
+        "pool 'shop' (psycopg_pool.ConnectionPool), open",
+        "2 of 2 connections out",
+        "by thread 'first'",
+        "by thread 'third'",
+        "PW202",
+    ):
         assert part in text
     assert "idle in transaction at the last look" in text
     assert "closed" not in text
