@@ -131,7 +131,7 @@ def finding(found: Finding) -> Event:
 
 
 def holder(found: Finding, checkout: CheckoutRecord, rank: int, report_id: str) -> Event:
-    """``poolwitness.holder``: one row of PW201."""
+    """``poolwitness.holder``: one of the worst holders of an exhausted pool."""
     event: Event = {
         "level": "info",
         "message": f"holder {rank} of {pool_label(found.pool) if found.pool is not None else 'a pool'}: {holder_row(checkout).strip()}",
@@ -156,7 +156,7 @@ def holder(found: Finding, checkout: CheckoutRecord, rank: int, report_id: str) 
 
 def resolved(found: Finding, held_s: float) -> Event:
     """``poolwitness.finding.resolved``: a suspicion came back."""
-    if found.rule.code == "PW302":
+    if found.rule.retractable == "worker":
         worker = f"worker {found.extra['poolwitness.worker.name']!r}"
         pool = f" of {pool_label(found.pool)}" if found.pool is not None else ""
         what = f"{worker}{pool} came back from its task"

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from poolwitness.config import Config
-from poolwitness.diagnose.registry import examine
+from poolwitness.diagnose.registry import run_rules
 from poolwitness.dump.socket import DumpSocket
 from poolwitness.guards import Guard
 from poolwitness.report import state as living_events
@@ -170,7 +170,7 @@ class DumpServer:
         """The living state as one line of JSON."""
         self.take_in()
         snapshot = self.inspector.full_snapshot()
-        return living.encode(living.document(snapshot, examine(snapshot, self.config)[0]))
+        return living.encode(living.document(snapshot, run_rules(snapshot, self.config)[0]))
 
     def report(self, asked_by: str) -> None:
         """The living state as events, and the findings that had not been told.
@@ -180,7 +180,7 @@ class DumpServer:
         """
         self.take_in()
         snapshot = self.inspector.full_snapshot()
-        found = examine(snapshot, self.config)[0]
+        found = run_rules(snapshot, self.config)[0]
         for name, event in living_events.events(snapshot, found, asked_by, os.urandom(8).hex()):
             self.teller.emit(name, event)
         for finding in found:
