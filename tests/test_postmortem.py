@@ -25,7 +25,7 @@ from poolwitness.blackbox.errors import Alive, Refused, Unfinished
 from poolwitness.cli.postmortem import events_of
 from poolwitness.cli.state_text import text_of
 from poolwitness.config import Config
-from poolwitness.diagnose.registry import examine
+from poolwitness.diagnose.registry import run_rules
 from poolwitness.report.pipeline import as_lines
 from tests.commands import Completed, cli, environ
 from tests.programs import environment, run, strict
@@ -410,7 +410,7 @@ def consume(data: bytes) -> bool:
         remains = reader.remains_of(Archive(data, len(data)), "box")
     except Refused:
         return False
-    found = examine(remains.snapshot, Config())[0]
+    found = run_rules(remains.snapshot, Config())[0]
     lines = as_lines(events_of(remains, found)).splitlines()
     text_of([json.loads(line) for line in lines])
     return True

@@ -10,7 +10,7 @@ import pytest
 
 from poolwitness.contract import json_schema as document
 from poolwitness.contract.event_fields import every_field, own_fields, rules_by_field
-from poolwitness.model.findings import RULES
+from poolwitness.diagnose.registry import RULES
 from poolwitness.report.events import EVENTS, EventKind
 from poolwitness.report.fields import FIELDS, UTC, field_type
 from poolwitness.report.json_lines import JsonRenderer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from poolwitness.diagnose.registry import examine
+from poolwitness.diagnose.registry import run_rules
 from poolwitness.ledger import fork as forks
 from poolwitness.model.findings import Finding
 from poolwitness.model.records import Snapshot
@@ -100,7 +100,7 @@ class Telling:
 
     def findings(self) -> list[Finding]:
         """What the rules say now."""
-        return examine(self.snapshot(), self.config)[0]
+        return run_rules(self.snapshot(), self.config)[0]
 
     def error_text(self, pool: object, error: BaseException) -> str:
         """An exception's text without secrets: see `describe_error`."""

@@ -18,7 +18,7 @@ from poolwitness.blackbox.errors import Alive, Missing, Refused, Unfinished
 from poolwitness.cli import state_text
 from poolwitness.cli.output import UsageError, print_message
 from poolwitness.config import Config
-from poolwitness.diagnose.registry import examine
+from poolwitness.diagnose.registry import run_rules
 from poolwitness.guards import Guard
 from poolwitness.model.findings import Finding
 from poolwitness.model.wording import plural
@@ -128,7 +128,7 @@ def tell(remains: Remains, sink: StdoutSink) -> None:
     """
     config = Config.from_environ(os.environ)
     config = config._replace(ignore=(*config.ignore, *remains.ignore))
-    found: list[Finding] = examine(remains.snapshot, config)[0]
+    found: list[Finding] = run_rules(remains.snapshot, config)[0]
     pipeline = Pipeline([sink])
     common = {"process.pid": remains.identity.pid, "poolwitness.report_id": os.urandom(8).hex()}
     events = [(name, {**event, **common}) for name, event in events_of(remains, found)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from poolwitness.contract.rule_fields import RULE_FIELDS
+from poolwitness.diagnose.registry import RULES
 from poolwitness.report.events import ALWAYS, SOMETIMES, EventKind
 from poolwitness.report.fields import FIELDS, Field
 
@@ -34,7 +34,7 @@ def every_field(event: EventKind) -> tuple[Field, ...]:
 def rules_by_field() -> dict[str, list[str]]:
     """The codes of the rules that add a field to their finding, by the field's name."""
     found: dict[str, list[str]] = {}
-    for code, names in RULE_FIELDS.items():
-        for name in names:
+    for code, rule in sorted(RULES.items()):
+        for name in rule.fields:
             found.setdefault(name, []).append(code)
     return found

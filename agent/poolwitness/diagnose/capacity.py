@@ -1,52 +1,48 @@
-"""Pools that cannot grow: unable to connect, slow to connect, or with slots that no one has."""
+"""Pools that cannot grow: unable to connect, slow to connect, or with slots that no one has (PW107, PW202, PW203)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from poolwitness.diagnose.lifecycle import own
-from poolwitness.model.findings import RULES, Finding
+from poolwitness.diagnose.registry import rule
+from poolwitness.model.findings import Finding
 from poolwitness.model.records import ConnectError, PoolRecord, Snapshot
 from poolwitness.model.wording import at_line, plural, pool_label
 
 SLOW_S = 1.0
 
 
-def last_error(pool: PoolRecord) -> ConnectError:
-    """The error of connecting that was met last."""
-    return max(pool.connects.errors, key=lambda error: error.last_at)
-
-
-def error_text(error: ConnectError) -> str:
-    """An error of connecting in a sentence."""
-    code = f" [{error.sqlstate}]" if error.sqlstate else ""
-    text = f": {error.text}" if error.text else ""
-    return f"{error.error_type}{code}{text}"
-
-
-def slots_unaccounted(snapshot: Snapshot) -> Iterator[Finding]:
+@rule(
+    "PW107",
+    "slots-unaccounted",
+    "the pool counts connections that no one has",
+    confidence="probable",
+    level="error",
+    needs="pools",
+    fields=("poolwitness.slots_unaccounted", "poolwitness.slots_counted", "poolwitness.related"),
+    leak=True,
+)
+def slots_unaccounted(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
     """PW107: the pool counts connections that neither it nor any holder has."""
-    for pool in own(snapshot):
-        if pool.unaccounted <= 0 or pool.life.state != "open":
-            continue
-        counted = pool.stats.get("pool_size", 0)
-        yield Finding(
-            rule=RULES["PW107"],
-            message=(
-                f"{pool_label(pool)}, made at {at_line(pool.info.created.origin)}, counts {plural(counted, 'connection')}, but "
-                f"{pool.unaccounted} of them {'is' if pool.unaccounted == 1 else 'are'} neither idle in it nor held by "
-                "anybody: those slots are not coming back"
-            ),
-            fix=_unaccounted_advice(pool, snapshot.process.versions.get("psycopg_pool")),
-            key=("PW107", pool.info.id, pool.unaccounted),
-            pool=pool,
-            stack=pool.info.created,
-            extra={
-                "poolwitness.slots_unaccounted": pool.unaccounted,
-                "poolwitness.slots_counted": counted,
-                **({"poolwitness.related": ["PW301"]} if _dead(pool) else {}),
-            },
-        )
+    if pool.unaccounted <= 0 or pool.life.state != "open":
+        return
+    counted = pool.stats.get("pool_size", 0)
+    yield slots_unaccounted.finding(
+        message=(
+            f"{pool_label(pool)}, made at {at_line(pool.info.created.origin)}, counts {plural(counted, 'connection')}, but "
+            f"{pool.unaccounted} of them {'is' if pool.unaccounted == 1 else 'are'} neither idle in it nor held by "
+            "anybody: those slots are not coming back"
+        ),
+        fix=_unaccounted_advice(pool, snapshot.process.versions.get("psycopg_pool")),
+        key=(pool.info.id, pool.unaccounted),
+        pool=pool,
+        stack=pool.info.created,
+        extra={
+            "poolwitness.slots_unaccounted": pool.unaccounted,
+            "poolwitness.slots_counted": counted,
+            **({"poolwitness.related": ["PW301"]} if _dead(pool) else {}),
+        },
+    )
 
 
 def _dead(pool: PoolRecord) -> list[str]:
@@ -68,24 +64,42 @@ def _unaccounted_advice(pool: PoolRecord, version: tuple[int, ...] | None) -> st
     )
 
 
-def connect_failing(snapshot: Snapshot) -> Iterator[Finding]:
+@rule(
+    "PW202",
+    "connect-failing",
+    "the pool cannot connect and keeps trying",
+    confidence="proven",
+    level="error",
+    fields=("exception.type", "exception.message", "db.response.status_code", "poolwitness.count"),
+)
+def connect_failing(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
     """PW202: the error that the pool retries in silence, once for each kind."""
-    for pool in own(snapshot):
-        for error in pool.connects.errors:
-            yield Finding(
-                rule=RULES["PW202"],
-                message=f"{pool_label(pool)}, made at {at_line(pool.info.created.origin)}, cannot connect and keeps trying: {error_text(error)}",
-                fix=connect_advice(error),
-                key=("PW202", pool.info.id, error.error_type, error.sqlstate, error.text),
-                pool=pool,
-                stack=pool.info.created,
-                extra={
-                    "exception.type": error.error_type,
-                    **({"exception.message": error.text} if error.text else {}),
-                    **({"db.response.status_code": error.sqlstate} if error.sqlstate else {}),
-                    "poolwitness.count": error.count,
-                },
-            )
+    for error in pool.connects.errors:
+        yield connect_failing.finding(
+            message=f"{pool_label(pool)}, made at {at_line(pool.info.created.origin)}, cannot connect and keeps trying: {error_text(error)}",
+            fix=connect_advice(error),
+            key=(pool.info.id, error.error_type, error.sqlstate, error.text),
+            pool=pool,
+            stack=pool.info.created,
+            extra={
+                "exception.type": error.error_type,
+                **({"exception.message": error.text} if error.text else {}),
+                **({"db.response.status_code": error.sqlstate} if error.sqlstate else {}),
+                "poolwitness.count": error.count,
+            },
+        )
+
+
+def last_error(pool: PoolRecord) -> ConnectError:
+    """The most recent error of connecting."""
+    return max(pool.connects.errors, key=lambda error: error.last_at)
+
+
+def error_text(error: ConnectError) -> str:
+    """An error of connecting in a sentence."""
+    code = f" [{error.sqlstate}]" if error.sqlstate else ""
+    text = f": {error.text}" if error.text else ""
+    return f"{error.error_type}{code}{text}"
 
 
 def connect_advice(error: ConnectError) -> str:
@@ -110,33 +124,39 @@ def connect_advice(error: ConnectError) -> str:
     return "make the database reachable, or use open(wait=True) to learn at start-up that it is not"
 
 
-def connect_slow(snapshot: Snapshot) -> Iterator[Finding]:
+@rule(
+    "PW203",
+    "connect-slow",
+    "connections take long to make",
+    confidence="probable",
+    level="warning",
+    fields=("poolwitness.connect_s", "poolwitness.configure_s", "poolwitness.phase"),
+)
+def connect_slow(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
     """PW203: slow connections, or a slow ``configure`` callback."""
-    for pool in own(snapshot):
-        connects = pool.connects
-        if connects.configure_s >= SLOW_S:
-            yield _slow(
-                pool,
-                f"its configure callback takes {connects.configure_s:.1f} s for each connection",
-                "make configure quicker, or raise min_size so that it has run before a connection is asked for",
-                "configure",
+    connects = pool.connects
+    if connects.configure_s >= SLOW_S:
+        yield _slow(
+            pool,
+            f"its configure callback takes {connects.configure_s:.1f} s for each connection",
+            "make configure quicker, or raise min_size so that it has run before a connection is asked for",
+            "configure",
+        )
+    if connects.connect_s >= SLOW_S:
+        advice = "look at the network, name resolution and the server's load"
+        if connects.gssapi:
+            advice = (
+                "this libpq tries GSSAPI first: as a thing to try, add gssencmode=disable to the connection string; "
+                f"otherwise {advice}"
             )
-        if connects.connect_s >= SLOW_S:
-            advice = "look at the network, name resolution and the server's load"
-            if connects.gssapi:
-                advice = (
-                    "this libpq tries GSSAPI first: as a thing to try, add gssencmode=disable to the connection string; "
-                    f"otherwise {advice}"
-                )
-            yield _slow(pool, f"it takes {connects.connect_s:.1f} s to connect", advice, "connect")
+        yield _slow(pool, f"it takes {connects.connect_s:.1f} s to connect", advice, "connect")
 
 
 def _slow(pool: PoolRecord, what: str, fix: str, phase: str) -> Finding:
-    return Finding(
-        rule=RULES["PW203"],
+    return connect_slow.finding(
         message=f"{pool_label(pool)}, made at {at_line(pool.info.created.origin)}, is slow to grow: {what} (average of {pool.connects.attempts})",
         fix=fix,
-        key=("PW203", pool.info.id, phase),
+        key=(pool.info.id, phase),
         pool=pool,
         stack=pool.info.created,
         extra={

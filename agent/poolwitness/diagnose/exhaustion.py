@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from poolwitness.diagnose.capacity import connect_advice, error_text, last_error
-from poolwitness.diagnose.lifecycle import own
-from poolwitness.model.findings import RULES, Finding, Value
+from poolwitness.diagnose.registry import rule
+from poolwitness.model.findings import Finding
 from poolwitness.model.records import CheckoutRecord, PoolRecord, Snapshot
 from poolwitness.model.wording import at_call, at_line, holder_of, holder_row, out_of, plural, pool_label
 
@@ -15,30 +15,55 @@ from poolwitness.model.wording import at_call, at_line, holder_of, holder_row, o
 MOST_HOLDERS = 8
 
 
-def exhausted(snapshot: Snapshot) -> Iterator[Finding]:
+@rule(
+    "PW201",
+    "pool-exhausted",
+    "a request got no connection",
+    confidence="proven",
+    level="error",
+    fields=(
+        "exception.type",
+        "poolwitness.request_at",
+        "poolwitness.waited_s",
+        "poolwitness.holder",
+        "poolwitness.requests_waiting",
+        "poolwitness.slots_out",
+        "poolwitness.slots_lost",
+    ),
+    lists_holders=True,
+)
+def exhausted(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
     """PW201: PoolTimeout or TooManyRequests was raised."""
-    for pool in own(snapshot):
-        found = pool.exhaustion
-        if found is None:
-            continue
-        worst = worst_first(pool)
-        if pool.misuse.crossed_loops is not None and not worst:
-            continue  # PW402 says why nobody brings a connection
-        size = pool.most
-        if worst:
-            first = worst[0]
-            who = (
-                f"{out_of(len(worst), size)} out, the oldest for {first.held_s:.1f} s, taken at "
-                f"{at_call(first.taken)} by {holder_of(first)}, {first.status}"
-            )
-        elif pool.connects.failing:
-            who = f"no connection could be made: {error_text(last_error(pool))}"
-        elif pool.connects.attempts == pool.connects.failures:
-            who = "it has not made a connection yet"
-        else:
-            who = "nobody holds a connection now"
-        lost = f", {plural(len(pool.lost), 'slot')} lost for good" if pool.lost else ""
-        extra: dict[str, Value] = {
+    found = pool.exhaustion
+    if found is None:
+        return
+    worst = worst_first(pool)
+    if pool.misuse.crossed_loops is not None and not worst:
+        return  # PW402 has the reason why no connection is returned
+    size = pool.most
+    if worst:
+        first = worst[0]
+        who = (
+            f"{out_of(len(worst), size)} out, the oldest for {first.held_s:.1f} s, taken at "
+            f"{at_call(first.taken)} by {holder_of(first)}, {first.status}"
+        )
+    elif pool.connects.failing:
+        who = f"no connection could be made: {error_text(last_error(pool))}"
+    elif pool.connects.attempts == pool.connects.failures:
+        who = "it has not made a connection yet"
+    else:
+        who = "nobody holds a connection now"
+    lost = f", {plural(len(pool.lost), 'slot')} lost for good" if pool.lost else ""
+    yield exhausted.finding(
+        message=(
+            f"{pool_label(pool)} had no connection for the request at {at_call(found.request)} "
+            f"({found.error_type}): {who}{lost}"
+        ),
+        fix=" ".join(f"({number}) {remedy}." for number, remedy in enumerate(remedies(pool), start=1)),
+        key=(pool.info.id, found.episode),
+        pool=pool,
+        stack=worst[0].taken if worst else found.request,
+        extra={
             "exception.type": found.error_type,
             "poolwitness.request_at": found.request.origin.place if found.request.origin else "",
             "poolwitness.waited_s": round(found.waited_s, 6),
@@ -46,19 +71,8 @@ def exhausted(snapshot: Snapshot) -> Iterator[Finding]:
             "poolwitness.requests_waiting": pool.stats.get("requests_waiting", 0),
             "poolwitness.slots_out": len(worst),
             "poolwitness.slots_lost": len(pool.lost),
-        }
-        yield Finding(
-            rule=RULES["PW201"],
-            message=(
-                f"{pool_label(pool)} had no connection for the request at {at_call(found.request)} "
-                f"({found.error_type}): {who}{lost}"
-            ),
-            fix=" ".join(f"({number}) {remedy}." for number, remedy in enumerate(remedies(pool), start=1)),
-            key=("PW201", pool.info.id, found.episode),
-            pool=pool,
-            stack=worst[0].taken if worst else found.request,
-            extra=extra,
-        )
+        },
+    )
 
 
 def worst_first(pool: PoolRecord) -> list[CheckoutRecord]:
@@ -102,7 +116,7 @@ def timeout_note(pool: PoolRecord, taken_at: float) -> str:
 
 
 def remedies(pool: PoolRecord) -> list[str]:
-    """Two or three things to do, likeliest first, for this very picture."""
+    """One to three things to do, likeliest first, for the state that the pool is in."""
     advice: list[str] = []
     holders = worst_first(pool)
     size = pool.most

@@ -169,7 +169,7 @@ def holder(found: Finding, checkout: CheckoutRecord, rank: int, report_id: str) 
 
 def resolved(found: Finding, held_s: float) -> Event:
     """``poolwitness.finding.resolved``: a suspicion came back."""
-    if found.rule.code == "PW302":
+    if found.rule.retractable == "worker":
         worker = f"worker {found.extra['poolwitness.worker.name']!r}"
         pool = f" of {pool_label(found.pool)}" if found.pool is not None else ""
         what = f"{worker}{pool} came back from its task"

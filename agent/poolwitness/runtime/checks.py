@@ -9,7 +9,7 @@ import time
 from poolwitness.config import Config
 from poolwitness.diagnose.exhaustion import MOST_HOLDERS, timeout_note, worst_first
 from poolwitness.diagnose.lifecycle import CROWD
-from poolwitness.diagnose.registry import examine
+from poolwitness.diagnose.registry import VERDICT, run_rules
 from poolwitness.guards import Guard
 from poolwitness.ledger.connections import running
 from poolwitness.ledger.ledger import Ledger
@@ -30,8 +30,6 @@ from poolwitness.snapshot.versions import installed_versions
 MOST_THREADS_SAMPLED = 64
 MOST_WITH_STANDING = 16
 MOST_OWNED = 200
-_OF_A_CHECKOUT = frozenset({"PW102", "PW103"})
-_OF_POOL_STATE = frozenset({"PW001", "PW002", "PW007", "PW102", "PW107", "PW301"})
 
 
 class RuleChecks:
@@ -147,22 +145,21 @@ class RuleChecks:
     def look(self, moment: str, entries: list[TrackedPool], with_standing: bool = False) -> Snapshot:
         """Run the rules over some pools and tell what is new."""
         snapshot = self.snapshot_of(entries, moment, with_standing)
-        found, ignored = examine(snapshot, self.config)
-        blind = not self.parts["pools"].enabled
+        found, ignored = run_rules(snapshot, self.config)
         for finding in found:
-            # Without the watch of the pools, what is known of their state is old.
-            if not (blind and finding.rule.code in _OF_POOL_STATE):
+            needs = finding.rule.needs
+            if not needs or self.parts[needs].enabled:  # otherwise its evidence is out of date
                 self.tell(finding)
         self.teller.ignored.update(finding.key for finding in ignored)
         if moment == "verdict":
-            # What was out at the verdict was out at the end, whatever becomes of it now.
+            # What a rule found at the verdict was true at the end, whatever happens now.
             for findings in self.suspicions.values():
-                findings[:] = [finding for finding in findings if finding.rule.code != "PW102"]
+                findings[:] = [finding for finding in findings if VERDICT not in finding.rule.moments]
         return snapshot
 
     def tell(self, finding: Finding) -> None:
         """Tell a finding, with what belongs to it."""
-        if finding.rule.code == "PW201" and finding.pool is not None:
+        if finding.rule.lists_holders and finding.pool is not None:
             report_id = os.urandom(8).hex()
             rows = (
                 ("poolwitness.holder", build.holder(finding, checkout, rank, report_id))
@@ -170,9 +167,9 @@ class RuleChecks:
             )
             self.teller.tell(finding, {"poolwitness.report_id": report_id}, rows)
         elif self.teller.tell(finding):
-            if finding.rule.code in _OF_A_CHECKOUT:
+            if finding.rule.retractable == "checkout":
                 self.suspect(finding)
-            elif finding.rule.code == "PW302":
+            elif finding.rule.retractable == "worker":
                 self.suspect_worker(finding)
 
     def suspect(self, finding: Finding) -> None:
@@ -180,7 +177,7 @@ class RuleChecks:
         for slot in list(self.ledger.slots.values()):
             if slot.id == finding.extra["poolwitness.checkout.id"]:
                 self.suspicions.setdefault(slot.id, []).append(finding)
-                slot.suspected = finding.rule.code
+                slot.suspected = finding.rule.confidence
                 if slot.raw is None:  # it came back while this was being told
                     slot.held_s = time.monotonic() - slot.taken_mono
                     slot.suspected = ""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from poolwitness.config import Config
-from poolwitness.diagnose.registry import examine
+from poolwitness.diagnose.registry import run_rules
 from poolwitness.dump.socket import END_OF_ANSWER, DumpSocket
 from poolwitness.guards import Guard
 from poolwitness.report.pipeline import as_lines
@@ -187,7 +187,7 @@ class DumpServer:
     def _state(self) -> StateReport:
         self.take_in()
         snapshot = self.inspector.full_snapshot()
-        return StateReport(snapshot, examine(snapshot, self.config)[0])
+        return StateReport(snapshot, run_rules(snapshot, self.config)[0])
 
     def _answer(self, connection: socket.socket) -> None:
         with connection:

@@ -170,7 +170,7 @@ def record_checkout(slot: TrackedConnection, raw: Any, standing: ThreadFrames | 
         status=status_of(slot),
         where=where,
         retained_by=slot.kept_by,
-        suspected=slot.suspected == "PW103",
+        suspected=slot.suspected == "suspected",  # the confidence of the rule whose finding it is
     )
 
 

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from poolwitness.config import Config
-from poolwitness.diagnose.registry import examine
+from poolwitness.diagnose.registry import run_rules
 from poolwitness.model.records import (
     CheckoutRecord,
     Database,
@@ -39,7 +39,7 @@ def lines_of(heap: dict[str, Any], config: Config) -> bytes:
         config: whose ``ignore`` applies.
     """
     snapshot = snapshot_of(heap)
-    report = StateReport(snapshot, examine(snapshot, config)[0])
+    report = StateReport(snapshot, run_rules(snapshot, config)[0])
     unknown = list(UNKNOWN)
     if heap["frozen"]:
         unknown.append(f"pools among the {heap['frozen']} objects that the program hid from us with gc.freeze()")
