@@ -1,4 +1,4 @@
-"""One write to a descriptor that never waits for whoever reads at its other end."""
+"""Writes to a descriptor without waiting for the reader at its other end."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def write_patiently(fd: int, data: bytes, patience_s: float) -> int:
         patience_s: seconds to wait for a reader.
 
     Returns:
-        The bytes written; 0 where nobody reads in time.
+        The bytes written; 0 if the reader made no room in time.
 
     Raises:
         OSError: it cannot be written to.
@@ -48,7 +48,7 @@ def write_patiently(fd: int, data: bytes, patience_s: float) -> int:
     poll.register(fd, select.POLLOUT)
     while True:
         events = poll.poll(max(0.0, deadline_mono - time.monotonic()) * 1000)
-        # With an error beside it POLLOUT means that nobody reads: a write would raise SIGPIPE.
+        # POLLOUT with an error means that there is no reader: a write would raise SIGPIPE.
         if not events or events[0][1] != select.POLLOUT:
             return 0
         try:

@@ -1,4 +1,4 @@
-"""Open the sinks that the settings name; one that cannot be opened is told and the others go on."""
+"""Opens the outputs that the settings name; one that cannot be opened is reported, and the others still work."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def open_sinks(config: Config, problems: list[str]) -> list[Sink]:
 
     Args:
         config: the settings.
-        problems: gets a sentence on what could not be opened; stderr stands in for it.
+        problems: gets a sentence on what could not be opened; stderr replaces it.
     """
     sinks: list[Sink] = []
     unopened: list[str] = []

@@ -1,4 +1,4 @@
-"""Where lines go: a descriptor, a file, the application's logging or structlog.
+"""The outputs that lines are written to: a descriptor, a file, the application's logging or structlog.
 
 A line is one write to its descriptor, without a lock, and is never waited for: a reader that has stopped
 reading costs the program nothing but our line.
@@ -78,7 +78,7 @@ def stderr_sink(render: Callable[[bool], Render]) -> FdSink | None:
     """The process's stderr through a descriptor of our own, since ``sys.stderr`` may be gone at exit.
 
     Args:
-        render: gives the renderer, told whether the descriptor is a terminal.
+        render: gives the renderer; its argument is whether the descriptor is a terminal.
     """
     if not _is_stderr(2):
         return None
@@ -128,7 +128,7 @@ def file_sink(path: str, render: Render) -> FdSink:
 
 
 def _open(pattern: str) -> int:
-    # O_NONBLOCK: to open a named pipe that nobody reads would wait for ever.
+    # O_NONBLOCK: opening a named pipe without a reader would wait forever.
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
     return os.open(pattern.replace("%p", str(os.getpid())), flags, 0o640)
 
