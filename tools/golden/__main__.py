@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import fnmatch
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -56,6 +57,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _record(arguments: argparse.Namespace) -> int:
     started = time.monotonic()
+    # A shell starts a job in the background with SIGINT ignored, and the scenarios would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops the database too
     tree: Path = arguments.tree.resolve()
     environment = make_environment(tree, arguments.python, arguments.work)
     _say(f"python {environment.versions['python']}, psycopg_pool {environment.versions['pool']}: {environment.folder}")
@@ -73,11 +77,14 @@ def _record(arguments: argparse.Namespace) -> int:
         _say(f"{len(chosen)} scenarios, {len(jobs)} runs; {len(found) - len(chosen)} are for other versions")
         with ThreadPoolExecutor(arguments.at_once) as executor:
             started_runs = {executor.submit(run, each, environment.python, dsn): each for each in jobs}
-            for count, future in enumerate(as_completed(started_runs), 1):
-                scenario, ran = started_runs[future], future.result()
-                record.add(scenario.id, _outcome(ran, _folders(environment, copy, ran, dsn)))
-                if count % 50 == 0:
-                    _say(f"{count} of {len(jobs)} after {time.monotonic() - started:.0f} s")
+            try:
+                for count, future in enumerate(as_completed(started_runs), 1):
+                    scenario, ran = started_runs[future], future.result()
+                    record.add(scenario.id, _outcome(ran, _folders(environment, copy, ran, dsn)))
+                    if count % 50 == 0:
+                        _say(f"{count} of {len(jobs)} after {time.monotonic() - started:.0f} s")
+            finally:
+                executor.shutdown(wait=False, cancel_futures=True)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     record.write(arguments.out)
     _say(f"{arguments.out}: {len(record.outcomes)} scenarios after {time.monotonic() - started:.0f} s")

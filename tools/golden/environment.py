@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -65,6 +66,7 @@ def make_environment(tree: Path, interpreter: str, work: Path) -> Environment:
         interpreter: a Python, by path or by name.
         work: where environments are kept.
     """
+    interpreter = shutil.which(interpreter) or interpreter
     name = hashlib.sha256(f"{tree.resolve()}\n{interpreter}".encode()).hexdigest()[:12]
     folder = work.resolve() / "venvs" / name
     python = folder / "bin" / "python"
