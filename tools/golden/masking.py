@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ _PID = re.compile(r"(^|[._])pid$")
 _NUMBER = r"\d+(?:[.,]\d+)*"
 _UNITS = r"(?:µs|ms|s|sec|secs|seconds?|min|minutes?|h|hours?|days?)"
 _TEXT = (
+    # What a program makes for itself with the module tempfile.
+    (re.compile(re.escape(tempfile.gettempdir()) + r"/tmp[a-z0-9_]{8}\b"), "<tmp>"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?"), "<time>"),
     (re.compile(r"\b\d\d:\d\d:\d\d(\.\d+)?\b"), "<time>"),
     (re.compile(r"0x[0-9a-fA-F]+"), "<address>"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,7 @@ def test_kept_field(key: str, value: object) -> None:
         ("in its child (pid 4711)", "in its child (pid <pid>)"),
         ("<Pool object at 0x7f00aa>", "<Pool object at <address>>"),
         ('server at "127.0.0.1", port 40123 failed', 'server at "127.0.0.1", port <port> failed'),
+        (f"no {tempfile.gettempdir()}/tmpab_12cde/x", "no <tmp>/x"),
         ("127.0.0.1:40123", "127.0.0.1:<port>"),
         (
             "pool-1-worker-0 worker alive tid=47 sleeping cpu=0.01s switches=4+0 at get (_acompat.py:63)",
