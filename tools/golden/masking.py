@@ -43,6 +43,9 @@ _TEXT = (
     (re.compile(r"0x[0-9a-fA-F]+"), "<address>"),
     (re.compile(r"\b(pid|PID|process|ppid|child|parent)([ =:]+)\d+\b"), r"\1\2<pid>"),
     (re.compile(r"\b(tid|native_id|ident|thread id)([ =:]+)\d+\b"), r"\1\2<tid>"),
+    # Numbers that threads, tasks and processes get in the order in which they are made.
+    (re.compile(r"\b(Thread|Task|Process|ThreadPoolExecutor|asyncio)([-_])\d+(_\d+)?"), r"\1\2<n>"),
+    (re.compile(r"(-worker-)\d+\b"), r"\1<n>"),
     (re.compile(r"\bswitches=\d+\+\d+"), "switches=<n>"),
     (re.compile(r"\bcpu=" + _NUMBER + r"s"), "cpu=<s>"),
     (re.compile(r"\b(tid=<tid>) [a-z-]+ "), r"\1 <state> "),
@@ -67,18 +70,14 @@ class Masker:
         self._pid = pid
 
     def mask(self, raw: Iterable[str]) -> list[Line]:
-        """Mask lines and put them in order: the program's own, then those of each process that it started."""
+        """Mask lines and put them in order: the program's own, then those of all processes that it started."""
         processes: dict[object, list[Line]] = {self._pid: []}
         for text in raw:
             line = self._line(text)
             processes.setdefault(line.pop("process.pid", self._pid), []).append(line)
-        own = processes.pop(self._pid)
-        others = sorted((in_order(lines) for lines in processes.values()), key=_spelled)
-        return [
-            {"process": process, **line}
-            for process, lines in (("main", in_order(own)), *(("child", lines) for lines in others))
-            for line in lines
-        ]
+        own = in_order(processes.pop(self._pid))
+        others = in_order([line for lines in processes.values() for line in lines])
+        return [{"process": process, **line} for process, lines in (("main", own), ("child", others)) for line in lines]
 
     def _line(self, text: str) -> Line:
         try:
@@ -135,7 +134,7 @@ def _without_agent(stack: str) -> tuple[str, bool]:
 
 
 def in_order(lines: Sequence[Line]) -> list[Line]:
-    """The lines of one process by event, rule and text."""
+    """Lines by event, rule and text."""
     return sorted(lines, key=lambda line: (str(line.get("event")), str(line.get("poolwitness.rule")), _spelled(line)))
 
 

@@ -77,7 +77,7 @@ def _matches(key: str, patterns: Collection[str]) -> bool:
 
 
 def _in_order(lines: Sequence[Line]) -> list[Line]:
-    """Like the masking's order; which lines belong to which of several children is lost."""
+    """The order of the masking."""
     own = [line for line in lines if line.get("process") == "main"]
     others = [line for line in lines if line.get("process") != "main"]
     return [*in_order(own), *in_order(others)]

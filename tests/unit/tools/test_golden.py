@@ -69,10 +69,12 @@ def test_kept_field(key: str, value: object) -> None:
         ("<Pool object at 0x7f00aa>", "<Pool object at <address>>"),
         ('server at "127.0.0.1", port 40123 failed', 'server at "127.0.0.1", port <port> failed'),
         (f"no {tempfile.gettempdir()}/tmpab_12cde/x", "no <tmp>/x"),
+        ("by thread 'Thread-12 (order)'", "by thread 'Thread-<n> (order)'"),
+        ("task 'Task-9' of pool 'pool-1'", "task 'Task-<n>' of pool 'pool-1'"),
         ("127.0.0.1:40123", "127.0.0.1:<port>"),
         (
             "pool-1-worker-0 worker alive tid=47 sleeping cpu=0.01s switches=4+0 at get (_acompat.py:63)",
-            "pool-1-worker-0 worker alive tid=<tid> <state> cpu=<s> switches=<n> at get (_acompat.py:63)",
+            "pool-1-worker-<n> worker alive tid=<tid> <state> cpu=<s> switches=<n> at get (_acompat.py:63)",
         ),
         ("2 of 4 connections out, max_size (1)", "2 of 4 connections out, max_size (1)"),
         ("python 3.13.1, psycopg_pool 3.3.3", "python 3.13.1, psycopg_pool 3.3.3"),
