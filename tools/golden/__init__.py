@@ -23,6 +23,8 @@ agent in a stack is taken out, and the fields that had one are listed in ``golde
 
 `compare` reports a scenario as different if the second record has an outcome that the first one never had. Fields that
 varied between the outcomes of one scenario in the first record are not compared there; the summary counts these
-scenarios as unstable. Record the first tree with ``--repeat 3`` or more, so that they are known. The exit status is 1
-if anything differs or is missing.
+scenarios as unstable. Record the first tree with ``--repeat 3`` or more, so that they are known. Some figures depend on
+how fast the machine was in any scenario, such as the number of requests that had to queue: without ``--timed`` only
+their disappearance from all scenarios is a difference. The exit status is 1 if anything differs or is missing.
+A scenario that depends on time may differ on a busy machine: record it alone, with ``--add --only``, and compare again.
 """

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tools.golden.environment import Environment, database, make_environment
 from tools.golden.masking import Masker
-from tools.golden.records import TEXT_FIELDS, Comparison, Outcome, Record, compare, read, unstable_fields
+from tools.golden.records import TEXT_FIELDS, TIMED_FIELDS, Comparison, Outcome, Record, compare, read, unstable_fields
 from tools.golden.runs import Run, run
 from tools.golden.scenarios import find_scenarios, scenario_folder
 
@@ -50,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     comparing.add_argument("second", type=Path, help="the other")
     comparing.add_argument("--ignore-text", action="store_true", help=f"without {', '.join(TEXT_FIELDS)}")
     comparing.add_argument("--ignore", action="append", default=[], metavar="GLOB", help="without these fields")
+    comparing.add_argument("--timed", action="store_true", help=f"also {', '.join(TIMED_FIELDS)}")
     comparing.add_argument("--only", action="append", metavar="GLOB", help="these scenarios; more than once")
     comparing.add_argument("--quiet", action="store_true", help="name the scenarios that differ, without diffs")
     return parser
@@ -129,22 +130,31 @@ def _commit(tree: Path) -> str:
 
 def _compare(arguments: argparse.Namespace) -> int:
     ignored = [*arguments.ignore, *(TEXT_FIELDS if arguments.ignore_text else ())]
-    result = compare(read(arguments.first), read(arguments.second), ignored, arguments.only or ["*"])
+    first, second = read(arguments.first), read(arguments.second)
+    result = compare(first, second, ignored, arguments.only or ["*"], () if arguments.timed else TIMED_FIELDS)
     for scenario, diff in result.different.items():
         _say(f"different: {scenario}")
         if not arguments.quiet:
             _say("".join(f"    {line}\n" for line in diff))
-    for kind, scenarios in (("missing", result.missing), ("added", result.added), ("unstable", result.unstable)):
-        for scenario in scenarios:
-            _say(f"{kind}: {scenario}")
+    for kind, names in (
+        ("unstable", result.unstable),
+        ("added", result.added),
+        ("missing", result.missing),
+        ("lost everywhere", result.lost),
+    ):
+        for name in names:
+            _say(f"{kind}: {name}")
+    if result.different:
+        _say("record again: " + " ".join(f"--only {scenario}" for scenario in result.different))
     _say(_summary(result))
-    return 1 if result.different or result.missing else 0
+    return 0 if result.equal else 1
 
 
 def _summary(result: Comparison) -> str:
     return (
         f"{len(result.same)} same, {len(result.unstable)} unstable, {len(result.different)} different,"
-        f" {len(result.missing)} missing, {len(result.added)} added"
+        f" {len(result.missing)} missing, {len(result.added)} added,"
+        f" {len(result.lost)} fields lost"
     )
 
 

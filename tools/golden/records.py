@@ -14,6 +14,14 @@ from typing import Any
 from tools.golden.masking import Line, in_order
 
 TEXT_FIELDS = ("message", "poolwitness.fix", "*stacktrace", "poolwitness.pool.threads")
+# Numbers and lines that depend on how fast the machine was, in any scenario: whether a request had to queue, how many
+# connections were out at the moments of looking, which of several checkouts was the longest.
+TIMED_FIELDS = (
+    "poolwitness.longest_held_at",
+    "poolwitness.peak_in_use",
+    "poolwitness.stats.requests_queued",
+    "poolwitness.stats.*_ms",
+)
 _UNSTABLE = "<unstable>"
 _DIFF_LINES = 60
 
@@ -128,6 +136,7 @@ class Comparison:
         different: those with another one, each with a diff.
         missing: scenarios of the first record that the second one lacks.
         added: scenarios of the second record that the first one lacks.
+        lost: timed fields that the first record has and the second one nowhere, each with its event.
     """
 
     same: list[str] = field(default_factory=list)
@@ -135,9 +144,21 @@ class Comparison:
     different: dict[str, list[str]] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     added: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+
+    @property
+    def equal(self) -> bool:
+        """Whether the second record has all of the first one and no other outcome."""
+        return not (self.different or self.missing or self.lost)
 
 
-def compare(first: Record, second: Record, ignored: Collection[str] = (), only: Collection[str] = ("*",)) -> Comparison:
+def compare(
+    first: Record,
+    second: Record,
+    ignored: Collection[str] = (),
+    only: Collection[str] = ("*",),
+    timed: Collection[str] = TIMED_FIELDS,
+) -> Comparison:
     """Compare two records.
 
     Args:
@@ -145,8 +166,10 @@ def compare(first: Record, second: Record, ignored: Collection[str] = (), only: 
         second: the other.
         ignored: patterns of the fields that are not compared.
         only: patterns of the scenarios that are compared.
+        timed: patterns of the fields of which only the existence is compared, over all scenarios.
     """
     result = Comparison()
+    shared = []
     for scenario in sorted({*first.outcomes, *second.outcomes}):
         if not _matches(scenario, only):
             continue
@@ -155,8 +178,17 @@ def compare(first: Record, second: Record, ignored: Collection[str] = (), only: 
         elif scenario not in first.outcomes:
             result.added.append(scenario)
         else:
-            _compare(scenario, first.outcomes[scenario], second.outcomes[scenario], ignored, result)
+            shared.append(scenario)
+            _compare(scenario, first.outcomes[scenario], second.outcomes[scenario], [*ignored, *timed], result)
+    before, after = (_fields(record, shared, timed) for record in (first, second))
+    result.lost = sorted(f"{event} {key}" for event, key in before - after if not _matches(key, ignored))
     return result
+
+
+def _fields(record: Record, scenarios: Collection[str], patterns: Collection[str]) -> set[tuple[str, str]]:
+    """The fields that match, each with its event."""
+    lines = (line for scenario in scenarios for outcome in record.outcomes[scenario] for line in outcome.lines)
+    return {(str(line.get("event")), key) for line in lines for key in line if _matches(key, patterns)}
 
 
 def _compare(

@@ -146,6 +146,15 @@ def test_compare_unstable() -> None:
     assert list(compare(first, _record(queue=[[{"x": 1, "y": 2}]])).different) == ["queue"]
 
 
+def test_compare_timed() -> None:
+    """A figure that depends on the machine may differ, or be absent once; it may not disappear."""
+    first = _record(a=[[{"poolwitness.peak_in_use": 1}]], b=[[{"poolwitness.peak_in_use": 2}]])
+    assert compare(first, _record(a=[[{"poolwitness.peak_in_use": 3}]], b=[[{}]])).equal
+    result = compare(first, _record(a=[[{}]], b=[[{}]]))
+    assert (result.same, result.lost, result.equal) == (["a", "b"], ["e poolwitness.peak_in_use"], False)
+    assert list(compare(first, _record(a=[[{}]]), timed=()).different) == ["a"]
+
+
 def test_compare_without_text() -> None:
     """Sentences and stacks can be left out, also where their order decides that of the lines."""
     first = _record(a=[[{"message": "b", "x": 1}, {"message": "c", "x": 2, "code.stacktrace": "s"}]])
