@@ -5,8 +5,7 @@ from __future__ import annotations
 import difflib
 import fnmatch
 import json
-from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ TIMED_FIELDS = (
     "poolwitness.stats.requests_queued",
     "poolwitness.stats.*_ms",
 )
+_KIND = ("process", "event", "poolwitness.rule")
 _UNSTABLE = "<unstable>"
 _DIFF_LINES = 60
 
@@ -63,7 +63,7 @@ class Outcome:
         for line in self.lines:
             text.append("")
             text.append(f"{line.get('process')} {_named(line)}")
-            for key in sorted(set(line) - {"process", "event", "poolwitness.rule"}):
+            for key in sorted(set(line) - set(_KIND)):
                 text += _field(key, line[key])
         return text
 
@@ -202,6 +202,11 @@ def _compare(
     unstable = unstable_fields(known)
     steady = [each.without((), unstable) for each in known]
     new = [each for each in (each.without((), unstable) for each in new) if each not in steady]
+    if len({len(each.lines) for each in known}) > 1:
+        # Which of several processes gets something to do is luck: each line must be a known one, in any number.
+        lines = [line for each in steady for line in each.lines]
+        states = {each.status for each in steady}
+        new = [each for each in new if each.status not in states or any(line not in lines for line in each.lines)]
     if not new:
         result.unstable.append(scenario)
         return
@@ -210,22 +215,20 @@ def _compare(
 
 def unstable_fields(outcomes: Sequence[Outcome]) -> set[tuple[str, str]]:
     """The fields that differ between the outcomes of one scenario, each with the event that has it."""
-    per_outcome = [_values(outcome) for outcome in outcomes]
-    kinds = {kind for values in per_outcome for kind in values}
-    return {
-        kind
-        for kind in kinds
-        if any(sorted(values.get(kind, [])) != sorted(per_outcome[0].get(kind, [])) for values in per_outcome)
-    }
+    kinds = {(_named(line), key) for each in outcomes for line in each.lines for key in line if key not in _KIND}
+    return {kind for kind in kinds if _varies([_values(each, *kind) for each in outcomes])}
 
 
-def _values(outcome: Outcome) -> Mapping[tuple[str, str], list[str]]:
-    values: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for line in outcome.lines:
-        for key, value in line.items():
-            if key not in ("process", "event", "poolwitness.rule"):
-                values[_named(line), key].append(json.dumps(value, sort_keys=True))
-    return values
+def _values(outcome: Outcome, event: str, key: str) -> list[str]:
+    """The values of a field in the lines of one event; a line may lack it."""
+    return sorted(json.dumps(line.get(key), sort_keys=True) for line in outcome.lines if _named(line) == event)
+
+
+def _varies(values: Sequence[list[str]]) -> bool:
+    if len({len(each) for each in values}) == 1:
+        return any(each != values[0] for each in values)
+    # Another number of lines: the field itself varies only if there are other values.
+    return len({frozenset(each) for each in values if each}) > 1
 
 
 def _diff(known: Sequence[Outcome], new: Sequence[Outcome]) -> list[str]:

@@ -146,6 +146,14 @@ def test_compare_unstable() -> None:
     assert list(compare(first, _record(queue=[[{"x": 1, "y": 2}]])).different) == ["queue"]
 
 
+def test_compare_other_numbers_of_lines() -> None:
+    """Where the number of lines varied, as of processes that may get nothing to do, each line must be a known one."""
+    idle, busy = {"event": "verdict", "x": 0}, {"event": "verdict", "x": 1}
+    first = _record(pool=[[busy], [busy, busy, idle]])
+    assert compare(first, _record(pool=[[busy, idle, idle]])).unstable == ["pool"]
+    assert list(compare(first, _record(pool=[[{"event": "finding"}, busy]])).different) == ["pool"]
+
+
 def test_compare_timed() -> None:
     """A figure that depends on the machine may differ, or be absent once; it may not disappear."""
     first = _record(a=[[{"poolwitness.peak_in_use": 1}]], b=[[{"poolwitness.peak_in_use": 2}]])
