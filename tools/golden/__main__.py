@@ -92,7 +92,7 @@ def _record(arguments: argparse.Namespace) -> int:
     for name, outcomes in sorted(record.outcomes.items()):
         if len(outcomes) > 1:
             fields = ", ".join(sorted({key for _, key in unstable_fields(outcomes)}))
-            _say(f"unstable: {name}: {len(outcomes)} outcomes; {fields or 'the exit status'}")
+            _say(f"unstable: {name}: {len(outcomes)} outcomes; {fields or 'which values go together'}")
     return 0
 
 
