@@ -10,6 +10,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 
 from poolwitness import boot
+from poolwitness.startup import is_on
 from poolwitness.cli.sitedir import path as sitedir
 
 PTH = "poolwitness.pth"
@@ -34,7 +35,7 @@ def agent() -> Way:
     by = ", ".join(boot.booted_by)
     if not boot.booted_by:
         return Way("agent", False, "not started in this process")
-    if not boot.is_on(os.environ.get("POOLWITNESS", "")) and "activate" not in boot.booted_by:
+    if not is_on(os.environ.get("POOLWITNESS", "")) and "activate" not in boot.booted_by:
         return Way("agent", False, f"reached by {by}, and left off because of POOLWITNESS")
     if "poolwitness.agent" in sys.modules:
         return Way("agent", True, f"started by {by}")
@@ -45,7 +46,7 @@ def _variable() -> Way:
     value = os.environ.get("POOLWITNESS")
     if value is None:
         return Way("POOLWITNESS", False, "not set; set it to 1 to switch the agent on")
-    on = boot.is_on(value)
+    on = is_on(value)
     if on is None:
         return Way("POOLWITNESS", False, f"{value[:40]!r} is neither 1 nor 0; set it to 1")
     return Way("POOLWITNESS", on, "set to 1" if on else f"{value!r} means off; set it to 1")

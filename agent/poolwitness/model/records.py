@@ -250,6 +250,19 @@ class Ending(NamedTuple):
     exception: str = ""
 
 
+class Moment(NamedTuple):
+    """Why a snapshot is taken, and what is known of the end of the process.
+
+    ``name`` is ``event``, ``sweep``, ``verdict`` or ``postmortem``. ``ending`` is what the program waits for at its end,
+    ``killed`` says that it is about to die of a signal, ``finalizers`` whether any will run.
+    """
+
+    name: str
+    ending: Ending | None = None
+    killed: bool = False
+    finalizers: bool = True
+
+
 class Snapshot(NamedTuple):
     """An immutable copy of the ledger at one moment: ``event``, ``sweep`` or ``verdict``.
 

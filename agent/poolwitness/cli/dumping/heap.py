@@ -21,7 +21,7 @@ from poolwitness.model.records import (
 )
 from poolwitness.report.redact import clean_text
 from poolwitness.report.state_document import Document, document
-from poolwitness.snapshot.versions import parsed
+from poolwitness.snapshot.versions import parse_version
 
 NOWHERE = Stack((), None)
 UNKNOWN = (
@@ -61,7 +61,7 @@ def document_of(heap: dict[str, Any], config: Config) -> Document:
 
 def snapshot_of(heap: dict[str, Any]) -> Snapshot:
     """What was found, as a snapshot that rules can be run on."""
-    versions = {name: parsed(text) for name, text in heap["versions"].items()}
+    versions = {name: parse_version(text) for name, text in heap["versions"].items()}
     python = tuple(heap["python"])
     return Snapshot(
         taken_at=heap["taken_at"],
