@@ -25,7 +25,7 @@ from poolwitness.blackbox.errors import Alive, Refused, Unfinished
 from poolwitness.cli.postmortem_events import events
 from poolwitness.cli.postmortem_text import text_of
 from poolwitness.config import Config
-from poolwitness.diagnose.registry import examine
+from poolwitness.diagnose.registry import run_rules
 from tests.commands import Completed, cli, environ
 from tests.programs import environment, run, strict
 
@@ -403,7 +403,7 @@ def consume(data: bytes) -> bool:
         remains = reader.remains_of(Archive(data, len(data)), "box")
     except Refused:
         return False
-    found = examine(remains.snapshot, Config())[0]
+    found = run_rules(remains.snapshot, Config())[0]
     json.dumps([dict(event) for _, event in events(remains, len(found))])
     text_of(remains)
     return True

@@ -13,8 +13,8 @@ import pytest
 from poolwitness.config import Config
 from poolwitness.diagnose.lifecycle import CROWD, exit_delayed, expected_exit_delay_s
 from poolwitness.diagnose.pages import page
-from poolwitness.diagnose.registry import RULE_FUNCTIONS, examine, is_ignored
-from poolwitness.model.findings import RULES, Finding, fingerprint
+from poolwitness.diagnose.registry import RULES, is_ignored, run_rules
+from poolwitness.model.findings import Finding, fingerprint
 from poolwitness.model.records import (
     CheckoutFault,
     ConnectError,
@@ -439,7 +439,7 @@ MEASURED = {"PW003"}
 
 def found(taken: Snapshot, *ignore: str) -> list[Finding]:
     """What all the rules say."""
-    return examine(taken, Config(ignore=ignore))[0]
+    return run_rules(taken, Config(ignore=ignore))[0]
 
 
 def only(beats: Beats) -> Finding:
@@ -460,6 +460,13 @@ def test_silent_loud_silent(beats: Beats) -> None:
         assert words in finding.message, f"{words!r} is not in {finding.message!r}"
     assert "\n" not in finding.message + finding.fix
     assert finding.fix
+
+
+@pytest.mark.parametrize("beats", BEATS, ids=lambda beats: f"{beats.code} {beats.name}")
+def test_findings_add_only_declared_fields(beats: Beats) -> None:
+    for finding in found(beats.during):
+        assert finding.key[0] == finding.rule.code
+        assert set(finding.extra) <= set(finding.rule.fields)
 
 
 def test_every_rule_has_its_beats_and_its_page() -> None:
@@ -490,14 +497,12 @@ def test_no_pool_no_finding() -> None:
 def test_rules_neither_change_nor_remember() -> None:
     for beats in BEATS:
         assert found(beats.during) == found(beats.during)
-        for rule in RULE_FUNCTIONS:
-            assert list(rule(beats.during)) == list(rule(beats.during))
 
 
 def test_a_transaction_cut_off_in_django_has_the_advice_of_django() -> None:
     """Nobody calls putconn() there: it is the connection's close() inside of atomic() that loses the work."""
-    (plain,), _ = examine(snapshot(_fault("in_transaction")), Config())
-    (django,), _ = examine(snapshot(changed(_fault("in_transaction"), django_alias="orders")), Config())
+    (plain,), _ = run_rules(snapshot(_fault("in_transaction")), Config())
+    (django,), _ = run_rules(snapshot(changed(_fault("in_transaction"), django_alias="orders")), Config())
     assert "putconn()" in plain.fix
     assert "putconn()" not in django.fix
     assert "connections['orders'].close()" in django.fix
@@ -627,6 +632,7 @@ def test_a_measured_delay_is_called_measured() -> None:
     assert "raised PythonFinalizationError" in raised.message
     assert raised.severity == "warning"
     assert delayed.extra["poolwitness.related"] == ["PW001"]
+    assert set(delayed.extra) <= set(delayed.rule.fields)
 
 
 @pytest.mark.parametrize("exception", ["", "PythonFinalizationError"])
@@ -663,7 +669,7 @@ FAULT = only(BEATS[0])
 )
 def test_a_pattern_that_names_a_finding_silences_it(pattern: str) -> None:
     assert is_ignored(FAULT, ("PW999", pattern))
-    kept, ignored = examine(BEATS[0].during, Config(ignore=(pattern,)))
+    kept, ignored = run_rules(BEATS[0].during, Config(ignore=(pattern,)))
     assert (kept, [finding.key for finding in ignored]) == ([], [FAULT.key])
 
 

@@ -11,7 +11,7 @@ import pytest
 from poolwitness.contract import json_schema as document
 from poolwitness.contract.events import EVENTS, Event, every_field
 from poolwitness.contract.fields import UTC
-from poolwitness.model.findings import RULES
+from poolwitness.diagnose.registry import RULES
 from poolwitness.report.field_types import FAMILIES, KINDS
 from poolwitness.report.json_lines import JsonRenderer
 from poolwitness.report.pipeline import Pipeline

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from poolwitness.config import PROFILES
+from poolwitness.diagnose.lifecycle import exit_delayed
 from poolwitness.report.finalizer_events import LateExit
 from poolwitness.report.open_sinks import json_renderer
 from poolwitness.report.pipeline import Pipeline
@@ -139,7 +140,7 @@ def test_all_stories_together_have_a_limit_and_are_forgotten_in_time() -> None:
 def test_exits_that_go_wrong_by_the_hundred(profile: str, exception: str | None, tmp_path: Path) -> None:
     path = tmp_path / "lines.jsonl"
     sink = file_sink(str(path), json_renderer(profile))
-    late = LateExit(Pipeline([sink]), (3, 14, 0))
+    late = LateExit(Pipeline([sink]), (3, 14, 0), exit_delayed)
     for number in range(1, 301):
         late.notice(pool(id=number, name=f"pool-{number}"))(0.25, exception)
     sink.close()

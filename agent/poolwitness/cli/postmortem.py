@@ -13,7 +13,7 @@ from poolwitness.blackbox.contents import Remains
 from poolwitness.blackbox.errors import Alive, Missing, Refused, Unfinished
 from poolwitness.cli import UsageError, postmortem_events, postmortem_text, say
 from poolwitness.config import Config
-from poolwitness.diagnose.registry import examine
+from poolwitness.diagnose.registry import run_rules
 from poolwitness.guards import Guard
 from poolwitness.model.findings import Finding
 from poolwitness.model.wording import plural
@@ -117,7 +117,7 @@ def tell(remains: Remains, sink: StdoutSink) -> None:
     """
     config = Config.from_environ(os.environ)
     config = config._replace(ignore=(*config.ignore, *remains.ignore))
-    found: list[Finding] = examine(remains.snapshot, config)[0]
+    found: list[Finding] = run_rules(remains.snapshot, config)[0]
     pipeline = Pipeline([sink])
     report_id = os.urandom(8).hex()
     common = {"process.pid": remains.identity.pid, "poolwitness.report_id": report_id}

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from poolwitness.blackbox.contents import Remains, WaitingRequest
-from poolwitness.diagnose.capacity import out_of
-from poolwitness.diagnose.checkouts import holder_of
 from poolwitness.model.records import CheckoutRecord, PoolRecord
-from poolwitness.model.wording import at_call, at_line, plural, pool_label
+from poolwitness.model.wording import at_call, at_line, holder_of, out_of, plural, pool_label
 from poolwitness.report.events import Event, code_fields, pool_fields
 from poolwitness.report.pipeline import timestamp
 

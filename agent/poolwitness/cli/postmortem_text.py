@@ -9,10 +9,8 @@ from collections.abc import Iterator, Sequence
 
 from poolwitness.blackbox.contents import Remains
 from poolwitness.cli.postmortem_events import headline, state_of, worth_telling
-from poolwitness.diagnose.capacity import out_of
-from poolwitness.diagnose.checkouts import holder_of
 from poolwitness.model.findings import Finding
-from poolwitness.model.wording import at_call, at_line, plural, pool_label
+from poolwitness.model.wording import at_call, at_line, holder_of, out_of, plural, pool_label
 from poolwitness.report.redact import clean_text
 
 LARGEST_SOURCE = 4 * 1024 * 1024

@@ -8,10 +8,9 @@ from typing import Any, Protocol
 
 from poolwitness.model.findings import Finding
 from poolwitness.model.records import CheckoutRecord, Frame, PoolRecord, Snapshot, Stack
-from poolwitness.model.wording import at_call, at_line, format_stack, plural, pool_label
+from poolwitness.model.wording import at_call, at_line, format_stack, holder_row, plural, pool_label
 from poolwitness.report.pool_totals import PoolTotals, pool_figures
 from poolwitness.report.rate_limit import RateLimit
-from poolwitness.report.timeout_note import holder_row
 
 Event = dict[str, Any]
 
@@ -132,7 +131,7 @@ def finding(found: Finding) -> Event:
 
 
 def holder(found: Finding, checkout: CheckoutRecord, rank: int, report_id: str) -> Event:
-    """``poolwitness.holder``: one row of PW201."""
+    """``poolwitness.holder``: one of the worst holders of an exhausted pool."""
     event: Event = {
         "level": "info",
         "message": f"holder {rank} of {pool_label(found.pool) if found.pool is not None else 'a pool'}: {holder_row(checkout).strip()}",
@@ -157,7 +156,7 @@ def holder(found: Finding, checkout: CheckoutRecord, rank: int, report_id: str) 
 
 def resolved(found: Finding, held_s: float) -> Event:
     """``poolwitness.finding.resolved``: a suspicion came back."""
-    if found.rule.code == "PW302":
+    if found.rule.retractable == "worker":
         worker = f"worker {found.extra['poolwitness.worker.name']!r}"
         pool = f" of {pool_label(found.pool)}" if found.pool is not None else ""
         what = f"{worker}{pool} came back from its task"

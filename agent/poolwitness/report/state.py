@@ -7,10 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from poolwitness.model.findings import Finding
 from poolwitness.model.records import CheckoutRecord, PoolRecord, Snapshot
-from poolwitness.model.wording import plural, pool_label
+from poolwitness.model.wording import holder_row, plural, pool_label
 from poolwitness.report.events import Event, code_fields, pool_fields
 from poolwitness.report.state_document import oldest_first, waiting_of
-from poolwitness.report.timeout_note import holder_row
 
 MOST_EVENTS = 500
 

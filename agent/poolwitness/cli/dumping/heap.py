@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from poolwitness.config import Config
-from poolwitness.diagnose.registry import examine
+from poolwitness.diagnose.registry import run_rules
 from poolwitness.model.records import (
     CheckoutRecord,
     Database,
@@ -42,7 +42,7 @@ def document_of(heap: dict[str, Any], config: Config) -> Document:
         As the agent would make it; what it alone could know is None there, and named under ``unknown``.
     """
     snapshot = snapshot_of(heap)
-    living = document(snapshot, examine(snapshot, config)[0], source="heap")
+    living = document(snapshot, run_rules(snapshot, config)[0], source="heap")
     living["threads"] = [
         {
             "name": clean_text(str(thread["name"]), 200),
