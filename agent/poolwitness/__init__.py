@@ -55,7 +55,6 @@ def findings() -> "list[Finding]":
     return _agent().findings()
 
 
-
 def _agent() -> "Agent":
     import sys
 

@@ -14,7 +14,9 @@ from types import CodeType, TracebackType
 from typing import Any
 
 # Packages that the agent calls on purpose: what fails inside them, below a frame of ours, is ours to contain.
-_CALLED_BY_US = frozenset({"poolwitness", "psutil", "structlog", "psycopg", "psycopg_pool", "psycopg_c", "psycopg_binary"})
+_CALLED_BY_US = frozenset(
+    {"poolwitness", "psutil", "structlog", "psycopg", "psycopg_pool", "psycopg_c", "psycopg_binary"}
+)
 # A debugger raises from its trace function, whatever line it is at.
 _DEBUGGERS = frozenset({"bdb", "pdb"})
 

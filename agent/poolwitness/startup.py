@@ -23,7 +23,7 @@ def is_on(value: str) -> "bool | None":
     return False if word in _OFF else None
 
 
-class clock:  # noqa: N801 - used as a namespace, like a module
+class clock:
     """``monotonic()`` and ``now()`` (seconds since the epoch), as the system gives them.
 
     In a class: freezegun replaces every attribute of a module that is a function of ``time``.

@@ -119,7 +119,9 @@ class CheckoutRecords:
     def _settle(self, connection: TrackedConnection) -> int:
         """Give a connection its record; the scratch record where there is none to give."""
         writer = self.writer()
-        connection.box = at = SCRATCH if writer is None else self._new(writer, connection.pool, connection.id, "checkouts")
+        connection.box = at = (
+            SCRATCH if writer is None else self._new(writer, connection.pool, connection.id, "checkouts")
+        )
         return at
 
     def _new(self, writer: Writer, pool: TrackedPool, number: int, what: str) -> int:

@@ -10,8 +10,8 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 
 from poolwitness import boot
-from poolwitness.startup import is_on
 from poolwitness.cli.sitedir import path as sitedir
+from poolwitness.startup import is_on
 
 PTH = "poolwitness.pth"
 

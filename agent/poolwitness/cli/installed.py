@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
-from poolwitness.snapshot.versions import COMPONENTS, parsed
+from poolwitness.snapshot.versions import COMPONENTS, parse_version
 
 PACKAGES = ("psycopg", "psycopg_pool", "psutil", "structlog")
 
@@ -26,7 +26,7 @@ def components() -> dict[str, tuple[int, ...]]:
     installed: dict[str, tuple[int, ...]] = {"python": tuple(sys.version_info[:3])}
     for package, text in versions().items():
         if text is not None and package in COMPONENTS:
-            installed[package] = parsed(text)
+            installed[package] = parse_version(text)
     return installed
 
 

@@ -129,7 +129,7 @@ def tell(remains: Remains, sink: StdoutSink) -> None:
             pipeline.emit(name, {**event, **common})
     teller = Reporter(pipeline, Guard("report"))
     for finding in found:
-        teller.tell(finding, common)
+        teller.report(finding, common)
     if sink.error is not None:
         raise sink.error
 

@@ -79,7 +79,17 @@ class ConnectErrorTally:
 class ConnectTally:
     """A pool's attempts to connect."""
 
-    __slots__ = ("attempts", "connect_ms", "errors", "failing", "failures", "in_flight", "last_ms", "seconds", "successes")
+    __slots__ = (
+        "attempts",
+        "connect_ms",
+        "errors",
+        "failing",
+        "failures",
+        "in_flight",
+        "last_ms",
+        "seconds",
+        "successes",
+    )
 
     def __init__(self) -> None:
         self.attempts = 0

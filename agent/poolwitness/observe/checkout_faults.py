@@ -73,9 +73,7 @@ class CheckoutFaults:
         is_new = not pool.inherited and (found is None or now_mono - found.last_mono > QUIET_S)
         if is_new:
             episode = found.episode + 1 if found is not None else 1
-            pool.exhaustion = ExhaustionTally(
-                episode, type(error).__name__, request, waited_s, holder_name(), now_mono
-            )
+            pool.exhaustion = ExhaustionTally(episode, type(error).__name__, request, waited_s, holder_name(), now_mono)
         elif found is not None:
             found.count += 1
             found.last_mono = now_mono

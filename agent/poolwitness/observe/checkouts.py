@@ -80,7 +80,7 @@ class CheckoutPatches:
                 check_crossing(self, USED, getframe().f_back)
             try:
                 waited_from = 0.0 if self._pool else monotonic()
-            except Exception as error:  # noqa: BLE001 - a pool half made, or a property of the application's
+            except Exception as error:
                 if is_from_signal_handler(error):
                     raise
                 waited_from = 0.0
@@ -164,7 +164,7 @@ class CheckoutPatches:
                 check_crossing(self, USED, getframe().f_back)
             try:
                 waited_from = 0.0 if self._pool else monotonic()
-            except Exception as error:  # noqa: BLE001 - a pool half made, or a property of the application's
+            except Exception as error:
                 if is_from_signal_handler(error):
                     raise
                 waited_from = 0.0

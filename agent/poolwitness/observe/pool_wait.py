@@ -30,9 +30,7 @@ class PoolWaitPatches:
         self.crossings.check(pool, WAITED, frame)
         return clock.monotonic()
 
-    def wait_failed(
-        self, pool: Any, frame: FrameType | None, since_mono: float | None, error: BaseException
-    ) -> None:
+    def wait_failed(self, pool: Any, frame: FrameType | None, since_mono: float | None, error: BaseException) -> None:
         """``wait()`` raised."""
         if isinstance(error, Exception):
             self.request_failed(pool, error, frame, since_mono or 0.0)

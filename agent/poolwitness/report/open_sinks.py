@@ -6,9 +6,9 @@ import os
 from collections.abc import Callable, Mapping
 
 from poolwitness.config import Config
-from poolwitness.startup import CHECK_FILE
 from poolwitness.report.json_lines import JsonRenderer, render_json
 from poolwitness.report.sinks import FdSink, LoggingSink, Render, Sink, StructlogSink, file_sink, stderr_sink
+from poolwitness.startup import CHECK_FILE
 
 
 def open_sinks(

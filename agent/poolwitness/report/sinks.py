@@ -13,8 +13,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from poolwitness.startup import open_file, stderr_at_start
 from poolwitness.report.descriptors import identity_of, takes_lines, write_patiently
+from poolwitness.startup import open_file, stderr_at_start
 
 Render = Callable[[dict[str, Any]], bytes]
 

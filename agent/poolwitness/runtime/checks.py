@@ -16,7 +16,6 @@ from poolwitness.ledger.observers import Observer
 from poolwitness.ledger.pools import TrackedPool
 from poolwitness.model.findings import Finding
 from poolwitness.model.records import Ending, Moment, Snapshot
-from poolwitness.startup import clock
 from poolwitness.report import events
 from poolwitness.report.pool_totals import PoolTotals
 from poolwitness.runtime.reporter import Reporter
@@ -25,6 +24,7 @@ from poolwitness.snapshot.owners import find_owners
 from poolwitness.snapshot.take import take_snapshot
 from poolwitness.snapshot.threads import ThreadSampler
 from poolwitness.snapshot.versions import Versions
+from poolwitness.startup import clock
 
 # At the verdict a thread costs some 100 µs to ask about: enough for a dozen pools, bounded for a thousand.
 MOST_THREADS_SAMPLED = 64
@@ -45,9 +45,7 @@ class RuleChecks(Observer):
         versions: the installed releases.
     """
 
-    def __init__(
-        self, config: Config, ledger: Ledger, reporter: Reporter, guards: Guards, versions: Versions
-    ) -> None:
+    def __init__(self, config: Config, ledger: Ledger, reporter: Reporter, guards: Guards, versions: Versions) -> None:
         self.config = config
         self.ledger = ledger
         self.reporter = reporter
@@ -76,7 +74,12 @@ class RuleChecks(Observer):
     def pool_opened(self, pool: TrackedPool) -> None:
         """Check for a crowd around a pool that was just opened; a crowd that was reported is not checked again."""
         info = pool.info
-        if info is None or len(self.ledger.pools) < CROWD or pool.origin in self._crowded or info.database in self._crowded:
+        if (
+            info is None
+            or len(self.ledger.pools) < CROWD
+            or pool.origin in self._crowded
+            or info.database in self._crowded
+        ):
             return
         alike = [other for other in list(self.ledger.pools.values()) if _are_alike(pool, other)]
         if len(alike) >= CROWD:
@@ -103,7 +106,11 @@ class RuleChecks(Observer):
         now_mono = clock.monotonic()
         made_mono, note = self._notes.get(pool.id, (0.0, ""))
         if is_new or now_mono - made_mono > NOTE_AGE_S:
-            snapshot = self.check(self.moment(), [pool], with_frames=True) if is_new else self.take(self.moment(), [pool], True)
+            snapshot = (
+                self.check(self.moment(), [pool], with_frames=True)
+                if is_new
+                else self.take(self.moment(), [pool], True)
+            )
             note = timeout_note(snapshot.pools[0], snapshot.taken_at)
             self._notes[pool.id] = (now_mono, note)
         add_note = getattr(error, "add_note", None)  # Python 3.11

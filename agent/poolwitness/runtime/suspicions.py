@@ -6,8 +6,8 @@ from poolwitness.diagnose.registry import VERDICT
 from poolwitness.ledger.connections import TrackedConnection, WorkerTask
 from poolwitness.ledger.ledger import Ledger
 from poolwitness.model.findings import Finding
-from poolwitness.startup import clock
 from poolwitness.runtime.reporter import Reporter
+from poolwitness.startup import clock
 
 
 class Suspicions:

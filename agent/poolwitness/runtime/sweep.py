@@ -12,7 +12,6 @@ from poolwitness.ledger.observers import Observer, Observers
 from poolwitness.ledger.pools import TrackedPool
 from poolwitness.model.process_end import ends_without_atexit
 from poolwitness.observe.query_activity import QueryActivity
-from poolwitness.startup import clock
 from poolwitness.runtime.checks import RuleChecks
 from poolwitness.runtime.dump_server import DumpServer
 from poolwitness.runtime.exit_hooks import when_main_thread_ends
@@ -20,6 +19,7 @@ from poolwitness.runtime.sweeper_loop import SweeperLoop
 from poolwitness.runtime.sweeper_thread import SweeperThread
 from poolwitness.snapshot.accounting import check_slots
 from poolwitness.snapshot.shutdown import ShutdownProbe, has_threads_to_wait_for
+from poolwitness.startup import clock
 
 THREADS_PER_SWEEP = 8
 

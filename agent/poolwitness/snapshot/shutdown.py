@@ -16,9 +16,9 @@ from poolwitness.ledger.connections import TaskHolder, ThreadHolder
 from poolwitness.ledger.pools import TrackedPool
 from poolwitness.ledger.stacks import current_frames
 from poolwitness.model.records import Ending
-from poolwitness.startup import clock
 from poolwitness.snapshot.holders import ThreadFrames, of_task
 from poolwitness.snapshot.take import status_of
+from poolwitness.startup import clock
 
 _SHUTDOWN = getattr(getattr(threading, "_shutdown", None), "__code__", None)
 MOST_LEFT_BEHIND = 100

@@ -25,9 +25,9 @@ from poolwitness.model.records import (
     Snapshot,
     WorkerRecord,
 )
-from poolwitness.startup import clock
 from poolwitness.snapshot.holders import ThreadFrames, of_task
 from poolwitness.snapshot.versions import Versions
+from poolwitness.startup import clock
 
 MOST_CHECKOUTS = 200
 MOST_WITH_FRAMES = 16
