@@ -8,7 +8,7 @@ export PIP_ROOT_USER_ACTION = ignore
 DEMO_PYTHONS := $(if $(filter file,$(origin PYTHON)),3.13 3.14)
 INSTALL := -m pip install --quiet --no-build-isolation
 
-.PHONY: demo test slow servers bench docs matrix lint clean
+.PHONY: demo test unit ci slow servers bench docs matrix lint clean
 
 demo: .venv-demo/made
 	.venv-demo/bin/python $(INSTALL) --no-deps --force-reinstall .
@@ -17,7 +17,18 @@ demo: .venv-demo/made
 # Not an editable install: .pth files are not read from those.
 test: .venv/made
 	.venv/bin/python $(INSTALL) --no-deps --force-reinstall .
-	.venv/bin/python -m pytest -m "not slow and not servers and not once and not once_a_python and not of_a_kind" $(PYTEST)
+	.venv/bin/python -m pytest -m "not slow and not servers and not matrix_once and not per_python and not sampled" $(PYTEST)
+
+# The tests that need no process and no database, in seconds.
+unit: .venv/made
+	.venv/bin/python $(INSTALL) --no-deps --force-reinstall .
+	.venv/bin/python -m pytest tests/unit -m "not slow" $(PYTEST)
+
+# What must pass on every change.
+ci:
+	$(MAKE) lint
+	$(MAKE) test
+	$(MAKE) matrix MATRIX="--require-all --cover"
 
 # Faults injected everywhere, hostile input, kills, dumps, every page's examples: some ten minutes.
 slow: .venv/made
@@ -38,19 +49,19 @@ bench: .venv/made
 # What is made from the contract of the lines: docs/events.md and the JSON Schema in the package.
 docs: .venv/made
 	.venv/bin/python $(INSTALL) --no-deps --force-reinstall .
-	.venv/bin/python -m tests.schema.generate
+	.venv/bin/python -m tools.generate
 
 # For example: make matrix MATRIX="--pythons 3.13 --pools 3.3 --pytest=-x"
 matrix: .venv/made
-	.venv/bin/python -m tests.matrix $(MATRIX)
+	.venv/bin/python -m tools.matrix $(MATRIX)
 
 lint: .venv/lint
-	.venv/bin/ruff check .
-	.venv/bin/ruff format --check .
-	.venv/bin/mypy
+	.venv/bin/python -m ruff check .
+	.venv/bin/python -m ruff format --check .
+	.venv/bin/python -m mypy
 
 .venv/made: pyproject.toml
-	$(PYTHON) -m tests.matrix.environments .venv
+	$(PYTHON) -m tools.matrix.environments .venv
 	.venv/bin/python -m pip install --quiet hatchling
 	.venv/bin/python $(INSTALL) '.[demo,report,test]'
 	@touch $@
@@ -60,11 +71,11 @@ lint: .venv/lint
 	@touch $@
 
 .venv-demo/made: pyproject.toml
-	$(PYTHON) -m tests.matrix.environments .venv-demo $(DEMO_PYTHONS)
+	$(PYTHON) -m tools.matrix.environments .venv-demo $(DEMO_PYTHONS)
 	.venv-demo/bin/python -m pip install --quiet hatchling
 	.venv-demo/bin/python $(INSTALL) '.[demo]'
 	@touch $@
 
 clean:
 	rm -rf .venv .venv-demo .matrix build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	find agent tests benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	find agent benchmarks tests tools -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

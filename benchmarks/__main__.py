@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks import checkouts, importing, memory, startup, sweeping, verdicts
 from benchmarks.environments import environments
 from benchmarks.results import Row, table
-from tests.psycopg_suite.tcp_server import tcp_postgres
+from tools.psycopg_suite.tcp_server import tcp_postgres
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- results: begin -->\n", "<!-- results: end -->\n"

@@ -13,7 +13,7 @@ from poolwitness.logreport.answers import compare
 from poolwitness.logreport.reading import read
 from poolwitness.logreport.sources import sources
 from poolwitness.logreport.store import Store
-from tests.history.clickhouse import ClickHouse
+from tests.support.clickhouse import ClickHouse
 
 AT_A_TIME = 50  # files: ClickHouse is given them as one table of lines
 

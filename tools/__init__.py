@@ -1,0 +1,1 @@
+"""Programs for developers: environments of every Python, other projects' test suites, load, generated files."""
