@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from poolwitness.cli.installed import components
+from poolwitness.cli.doctor.interpreter import components
 from poolwitness.diagnose import pages
 from poolwitness.diagnose.registry import RULES
 

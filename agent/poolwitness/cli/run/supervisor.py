@@ -1,4 +1,4 @@
-"""A child process as a shell's job would be: signals passed on, its end told exactly."""
+"""Run a child process as a shell runs a job: pass signals on to it, and exit as it exited."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-from poolwitness.cli import flush
+from poolwitness.cli.output import flush
 
 
-def _known(*names: str) -> tuple[int, ...]:
+def _existing(*names: str) -> tuple[int, ...]:
     return tuple(getattr(signal, name) for name in names if hasattr(signal, name))
 
 
-# The terminal sends these to every process of its foreground group, so the child has them already.
-FROM_TERMINAL = _known("SIGINT", "SIGQUIT", "SIGWINCH", "SIGBREAK")
-FROM_OTHERS = _known("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
-CHILD_ENDED = _known("SIGCHLD")
+# The terminal sends these to every process of its foreground group, so the child receives them too.
+FROM_TERMINAL = _existing("SIGINT", "SIGQUIT", "SIGWINCH", "SIGBREAK")
+FROM_OTHERS = _existing("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
+CHILD_ENDED = _existing("SIGCHLD")
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """How a child ended: ``returncode`` as `subprocess` has it, and when, in seconds since the epoch."""
+class ChildExit:
+    """How a child ended: ``returncode`` as in `subprocess`, and when, in seconds since the epoch."""
 
     pid: int
     returncode: int
@@ -35,7 +35,7 @@ class Ended:
 
     @property
     def signal_name(self) -> str | None:
-        """The signal that it died of, if it did."""
+        """The signal that killed it, if one did."""
         if self.returncode >= 0 or os.name == "nt":
             return None
         try:
@@ -43,18 +43,18 @@ class Ended:
         except ValueError:
             return f"signal {-self.returncode}"
 
-    def leave_like(self) -> int:
-        """Die of the signal that the child died of, or give the status to end with.
+    def exit_like_child(self) -> int:
+        """Kill this process with the signal that killed the child, or return the status to exit with.
 
         Returns:
-            The child's own status; 128 + n where it died of signal n and this process cannot, as process 1.
+            The child's own status; 128 + n if signal n killed it but cannot kill this process, for example as pid 1.
         """
         if self.signal_name is None:
             return self.returncode
         number = -self.returncode
         try:
             flush()
-            _no_core_dump()
+            _disable_core_dump()
             if number not in (signal.SIGKILL, signal.SIGSTOP):
                 signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
@@ -64,45 +64,45 @@ class Ended:
         return 128 + number
 
 
-def run(command: Sequence[str], environ: Mapping[str, str], directory: str | None = None) -> Ended:
-    """Run a program to its end, in this process's own group, and pass signals on to it.
+def run_child(command: Sequence[str], environ: Mapping[str, str], directory: str | None = None) -> ChildExit:
+    """Run a program to its end, in this process's process group, and pass signals on to it.
 
     Args:
         command: the program, looked up on PATH, and its arguments.
-        environ: the whole environment that it gets.
-        directory: where it runs; here by default.
+        environ: the program's whole environment.
+        directory: its working directory; this process's by default.
 
     Raises:
         OSError: it could not be started.
     """
-    with _signals() as arriving:
+    with _received_signals() as received:
         child = subprocess.Popen(list(command), env=dict(environ), cwd=directory, close_fds=False)
         while child.poll() is None:
-            for number in arriving(child):
-                if not (number in FROM_TERMINAL and _terminal_sends_to_us()):
+            for number in received(child):
+                if not (number in FROM_TERMINAL and _in_foreground_group()):
                     child.send_signal(number)
-        return Ended(child.pid, child.returncode, time.time())
+        return ChildExit(child.pid, child.returncode, time.time())
 
 
 @contextmanager
-def _signals() -> Iterator[Callable[[subprocess.Popen[bytes]], Iterator[int]]]:
-    """Take this process's signals; what is yielded waits for some, or for the child's end, and gives them.
+def _received_signals() -> Iterator[Callable[[subprocess.Popen[bytes]], Iterator[int]]]:
+    """Receive this process's signals; yields a function that waits for signals or the child's end, and yields them.
 
-    They come through a pipe, not from handlers around a ``wait()``: one that arrived just before such a wait
-    would stay unnoticed until the next. What was sent before the child was there waits in the pipe.
+    They come through a pipe and not from handlers around a ``wait()``: a signal that arrived just before the wait
+    would go unnoticed until the next one. The pipe also keeps signals that were sent before the child was started.
     """
     before: dict[int, Any] = {}
     read_end, write_end = os.pipe()
     os.set_blocking(write_end, False)
     wakeup_before = -1
     try:
-        if os.name != "nt":  # there it takes sockets only
+        if os.name != "nt":  # Windows accepts only sockets here
             wakeup_before = signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
         for number in (*FROM_TERMINAL, *FROM_OTHERS, *CHILD_ENDED):
-            # What this process was told to ignore (nohup, a shell's background job) the child ignores too.
+            # A signal that this process ignores (nohup, a background job of a shell) is ignored by the child too.
             if number in CHILD_ENDED or signal.getsignal(number) is not signal.SIG_IGN:
-                before[number] = signal.signal(number, _unmoved)
-        yield lambda child: _arrived(read_end, child)
+                before[number] = signal.signal(number, _no_op)
+        yield lambda child: _wait(read_end, child)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -112,18 +112,18 @@ def _signals() -> Iterator[Callable[[subprocess.Popen[bytes]], Iterator[int]]]:
         os.close(write_end)
 
 
-def _arrived(read_end: int, child: subprocess.Popen[bytes]) -> Iterator[int]:
+def _wait(read_end: int, child: subprocess.Popen[bytes]) -> Iterator[int]:
     if os.name == "nt":
         child.wait()
         return
     yield from (number for number in os.read(read_end, 512) if number not in CHILD_ENDED)
 
 
-def _unmoved(number: int, frame: FrameType | None) -> None:
-    """A handler, because a signal without one does not reach the pipe."""
+def _no_op(number: int, frame: FrameType | None) -> None:
+    """A handler that does nothing: a signal without a handler is not written to the pipe."""
 
 
-def _terminal_sends_to_us() -> bool:
+def _in_foreground_group() -> bool:
     if os.name == "nt":
         return True
     try:
@@ -138,8 +138,8 @@ def _terminal_sends_to_us() -> bool:
         os.close(terminal)
 
 
-def _no_core_dump() -> None:
-    # One core for one crash: the child's own is the one that somebody wants to read.
+def _disable_core_dump() -> None:
+    # One crash leaves one core file: the child's.
     try:
         import resource
 

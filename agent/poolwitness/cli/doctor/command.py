@@ -1,4 +1,4 @@
-"""``poolwitness doctor``: why the agent starts in this interpreter, or why it does not."""
+"""``poolwitness doctor``: report why the agent starts in this interpreter, or why it does not."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import poolwitness
 from poolwitness._version import __version__
-from poolwitness.cli import activation, installed, interpreter
+from poolwitness.cli.doctor import activation, interpreter
+from poolwitness.cli.explain import find_code
 from poolwitness.config import Config
 from poolwitness.diagnose.known_defects import known_defects
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The format."""
+    """The output format."""
     parser.add_argument("--format", choices=("text", "json"), default="text", help="text for people, json for programs")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print what was found; the status is 0 whatever it is."""
-    found = examine()
+    """Print what was found; the status is always 0."""
+    found = inspect()
     if args.format == "json":
         print(json.dumps(found, indent=2))
     else:
@@ -32,15 +34,15 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def examine() -> dict[str, Any]:
-    """Everything that the command tells, as plain data: also the answer of ``--format json``."""
+def inspect() -> dict[str, Any]:
+    """Everything that the command reports, as plain data: the output of ``--format json``."""
     config = Config.from_environ(os.environ)
-    implementation, libpq = installed.psycopg()
+    implementation, libpq = interpreter.psycopg()
     settings = config._asdict()
     problems = settings.pop("problems")
     settings.pop("check_dir")
     return {
-        "poolwitness": {"version": __version__, "location": str(Path(__file__).resolve().parent.parent)},
+        "poolwitness": {"version": __version__, "location": str(Path(poolwitness.__file__).resolve().parent)},
         "python": {
             "version": platform.python_version(),
             "implementation": platform.python_implementation(),
@@ -48,7 +50,7 @@ def examine() -> dict[str, Any]:
         },
         "agent": dataclasses.asdict(activation.agent()),
         "activation": [dataclasses.asdict(way) for way in activation.ways()],
-        "versions": installed.versions(),
+        "versions": interpreter.versions(),
         "psycopg": {"implementation": implementation, "libpq": libpq},
         "known_defects": [
             {
@@ -60,7 +62,7 @@ def examine() -> dict[str, Any]:
                 "advice": defect.advice,
                 "source": defect.source,
             }
-            for defect in known_defects(installed.components())
+            for defect in known_defects(interpreter.components())
         ],
         "unclosed_pools": interpreter.at_exit(),
         "settings": settings,
@@ -85,21 +87,21 @@ def _lines(found: dict[str, Any]) -> list[str]:
             implementation, libpq = found["psycopg"]["implementation"], found["psycopg"]["libpq"]
             detail = f"  ({implementation}, {libpq})" if implementation else f"  ({libpq})"
         lines.append(f"  {package:<15} {version or 'not installed'}{detail}")
-    lines += ["", "Known faults of these versions (PW501)"]
+    lines += ["", f"Known faults of these versions ({find_code('known-defect')})"]
     for defect in found["known_defects"]:
-        mended = f"mended in {defect['component']} {defect['fixed']}" if defect["fixed"] else "not mended yet"
-        lines.append(f"  {defect['key']}: {defect['summary']} ({mended})")
+        fixed = f"mended in {defect['component']} {defect['fixed']}" if defect["fixed"] else "not mended yet"
+        lines.append(f"  {defect['key']}: {defect['summary']} ({fixed})")
         lines.append(f"      applies to {defect['applies']}; {defect['advice']} [{defect['source']}]")
     if not found["known_defects"]:
         lines.append("  none")
     lines += ["", "A pool that nobody closes", f"  {found['unclosed_pools']}"]
     lines += ["", "Settings"]
-    lines += [f"  {name:<15} {_spell(value)}" for name, value in found["settings"].items()]
+    lines += [f"  {name:<15} {_format(value)}" for name, value in found["settings"].items()]
     lines += [f"  problem: {problem}" for problem in found["problems"]]
     return lines
 
 
-def _spell(value: Any) -> str:
+def _format(value: Any) -> str:
     if isinstance(value, bool):
         return "1" if value else "0"
     if isinstance(value, (tuple, list)):

@@ -1,4 +1,4 @@
-"""A small shop with a leak: its pool is opened and nobody closes it."""
+"""The demo's program, a small shop with a leak: it opens a pool and never closes it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-# psycopg's own warnings name no line of the shop; without them the report stands alone.
+# psycopg's own warnings name no line of the shop and would only obscure the report.
 logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
 
 pool = ConnectionPool(os.environ["DATABASE_URL"], min_size=1, max_size=4, num_workers=2, timeout=2, open=True)

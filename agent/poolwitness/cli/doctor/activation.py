@@ -1,4 +1,4 @@
-"""The ways in which the agent can start in an interpreter, and which of them are open in this one."""
+"""The ways in which the agent can start, and which of them work in this interpreter."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PTH = "poolwitness.pth"
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way in: whether it is live, and a sentence that says why or why not."""
+    """One way to start the agent: whether it works here, and a sentence on why or why not."""
 
     name: str
     live: bool
@@ -26,12 +26,12 @@ class Way:
 
 
 def ways() -> tuple[Way, ...]:
-    """Look at each way in this interpreter."""
+    """Check each way in this interpreter."""
     return (_variable(), _pth(), _pythonpath(), _code())
 
 
 def agent() -> Way:
-    """Whether the agent is at work in this very process."""
+    """Whether the agent is active in this process."""
     by = ", ".join(boot.booted_by)
     if not boot.booted_by:
         return Way("agent", False, "not started in this process")
@@ -100,7 +100,7 @@ def _code() -> Way:
 
 
 def _sitecustomizes(entries: list[str]) -> list[Path]:
-    # sys.path[0] is the script's directory or the current one, added after site has done its work.
+    # sys.path[0] is the script's directory or the current one, and is added after site has run.
     rest = sys.path if sys.flags.isolated or getattr(sys.flags, "safe_path", False) else sys.path[1:]
     found: list[Path] = []
     for entry in [*entries, *rest]:

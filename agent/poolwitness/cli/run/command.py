@@ -1,6 +1,6 @@
-"""``poolwitness run [--check] -- COMMAND…``: start a program under the witness.
+"""``poolwitness run [--check] -- COMMAND…``: start a program with the agent on.
 
-It fails open: whatever goes wrong in setting up, the command still runs.
+It fails open: whatever goes wrong while the agent is set up, the command still runs.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ import os
 import shlex
 from collections.abc import Mapping
 
-from poolwitness.cli import UsageError, execute, say
+from poolwitness.cli.output import UsageError, print_message
+from poolwitness.cli.run.exec import replace_process
 from poolwitness.cli.sitedir import path as sitedir
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command and whether to wait for it."""
+    """The command to run, and ``--check``."""
     parser.usage = "poolwitness run [-h] [--check] -- COMMAND [ARGUMENT ...]"
     parser.add_argument(
         "--check",
@@ -26,36 +27,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Start the command; without ``--check`` this process becomes it.
+    """Start the command; without ``--check`` it replaces this process.
 
     Returns:
-        127 where the command was not found, 126 where it could not be executed, as a shell has it; with
-        ``--check`` also 23, or the command's own status.
+        127 if the command was not found, 126 if it could not be executed, as in a shell; with ``--check`` also 23,
+        or the command's own status.
     """
     command = [*args.words, *(args.after_dashes if args.words else args.after_dashes[1:])]
     if not command:
         raise UsageError("there is no command to run; write `poolwitness run -- python app.py`.")
     environ = dict(os.environ)
-    start = execute.become
+    start = replace_process
     try:
         environ = with_agent(environ)
         if args.check:
-            from poolwitness.cli import check
+            from poolwitness.cli.run.check import run_checked
 
-            start = check.run
+            start = run_checked
     except Exception as error:  # noqa: BLE001 - the command has to run, whatever is wrong with us
-        say(f"{shlex.quote(command[0])} runs without the agent, which could not be set up: {error}.")
+        print_message(f"{shlex.quote(command[0])} runs without the agent, which could not be set up: {error}.")
     return start(command, environ)
 
 
 def with_agent(environ: Mapping[str, str]) -> dict[str, str]:
-    """An environment whose Python programs start the agent.
+    """An environment in which Python programs start the agent.
 
     Args:
         environ: the environment to start from; its other POOLWITNESS_… variables are kept.
 
     Raises:
-        FileNotFoundError: the directory of our sitecustomize.py is not there.
+        FileNotFoundError: the directory of our sitecustomize.py does not exist.
     """
     directory = sitedir()
     if not (directory / "sitecustomize.py").is_file():
