@@ -65,10 +65,10 @@ def _agent() -> "Agent":
         )
     from poolwitness.boot import first_pool
 
-    agent = sys.modules["poolwitness.agent"].current() if first_pool.load() else None
-    if agent is None:
-        raise RuntimeError("poolwitness is not active in this process: see the line that it has written")
-    return agent  # type: ignore[no-any-return]
+    first_pool.load()
+    from poolwitness.agent import current
+
+    return current()
 
 
 def __getattr__(name: str) -> str:

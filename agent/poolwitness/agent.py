@@ -1,7 +1,7 @@
-"""The agent of this process: everything is created and connected here, once, in the order in which it depends on each other.
+"""Create and connect everything that the agent of this process consists of: once, in the order of its dependencies.
 
-The patches of `observe` record into the `ledger` and call the observers; `snapshot` freezes the ledger, `diagnose` finds
-faults in a snapshot, `report` writes them; `runtime` decides when.
+The patches of `observe` record into the `ledger` and call the observers; `snapshot` freezes the ledger, `diagnose`
+finds faults in a snapshot, `report` writes them; `runtime` decides when.
 """
 
 from __future__ import annotations
@@ -225,6 +225,12 @@ def current_dump() -> bytes | None:
     return _agent.dump_server.document() if _agent is not None else None
 
 
-def current() -> Agent | None:
-    """The agent of this process; None before its first pool."""
+def current() -> Agent:
+    """The agent of this process.
+
+    Raises:
+        RuntimeError: it is not loaded: there was no pool yet, or it could not be.
+    """
+    if _agent is None:
+        raise RuntimeError("poolwitness is not active in this process: see the line that it has written")
     return _agent

@@ -98,7 +98,7 @@ def test_a_knock_wakes_who_waits(door: DumpSocket) -> None:
     started_mono = time.monotonic()
     thread = threading.Thread(target=lambda: found.append(door.accept(60)))
     thread.start()
-    door.knock()
+    door.wake()
     thread.join()
     # On other systems than Linux a knock cannot be told from a question.
     if sys.platform == "linux":
@@ -115,7 +115,7 @@ def test_a_number_that_means_another_file_is_left_alone(door: DumpSocket, tmp_pa
         try:
             assert not door.is_open
             assert door.accept(0) is None
-            door.knock()
+            door.wake()
             door.close()
             assert os.fstat(number).st_ino == os.fstat(theirs.fileno()).st_ino
         finally:

@@ -15,7 +15,7 @@ from poolwitness.report.open_sinks import json_renderer
 from poolwitness.report.pipeline import Pipeline
 from poolwitness.report.rate_limit import ALL_PER_MINUTE, MOST_KEYS, PER_MINUTE, RateLimit
 from poolwitness.report.sinks import file_sink
-from poolwitness.runtime.reporter import MOST_HELD_BACK_TOLD
+from poolwitness.runtime.reporter import MOST_HELD_BACK_LINES
 from tests.support.programs import environment, run, strict
 from tests.support.snapshots import pool
 
@@ -95,12 +95,12 @@ def test_pools_of_as_many_lines_are_bounded_too(count: int) -> None:
     verdict = events[-1]
     assert verdict["poolwitness.found.PW001"] == count
     findings = [event for event in events if event["event"] == "poolwitness.finding"]
-    assert len(events) <= ALL_PER_MINUTE * MINUTES + MOST_HELD_BACK_TOLD + 2
+    assert len(events) <= ALL_PER_MINUTE * MINUTES + MOST_HELD_BACK_LINES + 2
     assert size < 4096 * len(events)
     opened = sum(event["event"] == "poolwitness.pool.opened" for event in events)
     assert verdict["poolwitness.suppressed"] == 2 * count - opened - len(findings) > 0
     held_back = [event for event in events if event["event"] == "poolwitness.finding.held_back"]
-    assert len(held_back) == min(MOST_HELD_BACK_TOLD, count - len(findings))
+    assert len(held_back) == min(MOST_HELD_BACK_LINES, count - len(findings))
 
 
 def test_pools_that_come_and_go_do_not_flood_either() -> None:

@@ -12,7 +12,7 @@ from poolwitness.ledger import os_threads
 class Identity:
     """A process, told from every other that has had or will have its pid.
 
-    ``started`` is what `os_threads.started` gives; ``boot`` and ``namespace`` are zero where the system has no such thing.
+    ``started`` is what `os_threads.started` gives; ``boot`` and ``namespace`` are zero if the system has no such thing.
     """
 
     pid: int

@@ -2,7 +2,7 @@
 
 Everything else of the agent is loaded then: in the thread that creates the pool, before the original constructor runs.
 A fork waits for a load in another thread to end: a child that is born in the middle of it would wait forever for the
-lock of a module that the other thread was importing. The constructors are wrapped by hand, since `observe` is not loaded.
+lock of a module that the other thread was importing. The constructors are wrapped by hand: `observe` is not loaded.
 """
 
 from __future__ import annotations
@@ -190,7 +190,7 @@ def _sigterm_state() -> str:
 
 
 def _open_files(environ: Mapping[str, str]) -> dict[str, int]:
-    """The descriptors of the files to write to, by their paths; one that cannot be opened is tried and reported later."""
+    """The descriptors of the files to write to, by their paths; one that cannot be opened is tried again later."""
     outputs = [word.strip() for word in environ.get("POOLWITNESS_OUTPUT", "").split(",")]
     paths = [word[len("file:") :] for word in outputs if word.startswith("file:")]
     check_dir = environ.get("POOLWITNESS_CHECK_DIR", "").strip()

@@ -31,7 +31,7 @@ class PostImportFinder:
     ) -> "ModuleSpec | None":
         if fullname != self.name:
             return None
-        # Only those behind it: one in front that asks all the others, as this one does, would ask this one again forever.
+        # Only those behind it: one in front that asks all the others, as this one does, would ask it again forever.
         finders = list(sys.meta_path)
         behind = finders[finders.index(self) + 1 :] if self in finders else []
         for finder in behind:

@@ -10,7 +10,7 @@ import sys
 
 from poolwitness.cli.output import UsageError
 from poolwitness.diagnose import pages
-from poolwitness.model.findings import RULES
+from poolwitness.diagnose.registry import RULES
 
 _BOLD, _CYAN, _PLAIN = "\033[1m", "\033[36m", "\033[0m"
 

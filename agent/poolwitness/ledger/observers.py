@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Observer:
-    """Called in the program's threads, after its own call, with no lock of the agent's held. Every method is optional."""
+    """Called in the program's threads, after its own call, with no lock of the agent's held; every method is optional."""
 
     guard: Guard
 

@@ -17,7 +17,7 @@ from poolwitness.model.locations import Frame, Stack
 
 RawStack = tuple[CodeType | int, ...]
 
-# Frames of a stack that is kept: of every checkout at the level trace, and of the line that created a pool at any level.
+# Frames of a stack that is kept: of every checkout at level trace, and of the line that created a pool at any level.
 MOST_FRAMES = 48
 
 # How many frames of others may lie between a function and its caller: contextlib's and a decorator's have fewer.
@@ -49,7 +49,7 @@ def current_frames() -> dict[int, FrameType]:
 
 
 def constructors_of(cls: type) -> frozenset[int]:
-    """The ids of the code of every ``__init__`` in the method resolution order of *cls*: they create a pool, not its users."""
+    """The ids of the code of every ``__init__`` of *cls* and its bases: they are not the line that creates a pool."""
     codes = set()
     for base in cls.__mro__:
         init = base.__dict__.get("__init__")

@@ -104,7 +104,7 @@ class ConnectTally:
         self.errors: dict[tuple[str, str, str], ConnectErrorTally] = {}
 
     def add_counted(self, counted_ms: int) -> None:
-        """Add what the pool's own counter has grown by: it counts connecting without configuring. pop_stats() resets it."""
+        """Add what the pool's own counter of connecting, without configuring, has grown by; pop_stats() resets it."""
         self.connect_ms += counted_ms - self.last_ms if counted_ms >= self.last_ms else counted_ms
         self.last_ms = counted_ms
 

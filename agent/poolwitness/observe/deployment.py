@@ -1,4 +1,4 @@
-"""Recognize what runs this program (gunicorn, celery, pytest, …), for advice that fits: by the modules that are imported."""
+"""Recognize what runs this program (gunicorn, celery, pytest, …) by the modules it has imported, for advice that fits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MANAGERS = (
 
 
 def process_manager() -> str:
-    """What forks this program's processes: ``multiprocessing``, ``uwsgi``, ``celery`` or ``gunicorn``; empty if unknown."""
+    """``multiprocessing``, ``uwsgi``, ``celery`` or ``gunicorn``, which fork this program's processes; or empty."""
     process = sys.modules.get("multiprocessing.process")
     if process is not None and process.parent_process() is not None:
         return "multiprocessing"

@@ -1,8 +1,8 @@
 """Measure what ``ConnectionPool.__del__`` costs while the interpreter ends, and write it from there.
 
 Since CPython 3.13 a pool's ``__del__`` waits 5 s for each thread (psycopg issue 954); since 3.14 it raises
-PythonFinalizationError. By then imports fail, locks may hang and module globals may be gone: so ``__del__`` is wrapped by
-hand, the wrapper holds all it needs in its closure, and the verdict has rendered the line with gaps to fill.
+PythonFinalizationError. By then imports fail, locks may hang and module globals may be gone: so ``__del__`` is wrapped
+by hand, the wrapper holds all it needs in its closure, and the verdict has rendered the line with gaps to fill.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Answer another process, or a signal, that asks for the live state: in a thread of ours, whatever the main thread does."""
+"""Answer a process, or a signal, that asks for the live state: in a thread of ours, whatever the main thread does."""
 
 from __future__ import annotations
 

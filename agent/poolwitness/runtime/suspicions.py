@@ -1,4 +1,4 @@
-"""Remember findings that may still resolve, and resolve them: a connection that returns, a worker that finishes its task."""
+"""Remember findings that may resolve, and resolve them: a connection is returned, a worker finishes its task."""
 
 from __future__ import annotations
 

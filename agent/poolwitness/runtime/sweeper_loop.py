@@ -1,4 +1,4 @@
-"""The timer that sweeps periodically on an event loop, if there are only async pools: no thread of ours is needed then."""
+"""The timer that sweeps periodically on an event loop: if there are only async pools, no thread of ours is needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The thread that sweeps periodically: a daemon, started with the first sync pool and ended before the interpreter is."""
+"""The daemon thread that sweeps periodically: started with the first sync pool, ended before the interpreter ends."""
 
 from __future__ import annotations
 

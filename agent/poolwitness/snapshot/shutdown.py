@@ -1,4 +1,4 @@
-"""Detect that the program is ending and cannot: the main thread is over, or asyncio.run is, and something is waited for.
+"""Detect that the program is ending and cannot: the main thread or asyncio.run is over, and something is waited for.
 
 Python joins the threads that are not daemons before it runs any atexit callback, so nothing else would report it.
 """

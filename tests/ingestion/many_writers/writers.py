@@ -96,7 +96,7 @@ class Writer:
     def __init__(self, output: str) -> None:
         config = Config.from_environ({"POOLWITNESS_OUTPUT": output, "POOLWITNESS_FORMAT": "json"})
         problems: list[str] = []
-        self.pipeline = Pipeline(open_sinks(config, problems))
+        self.pipeline = Pipeline(open_sinks(config, problems, {}, {}))
         (sink,) = self.pipeline.fd_sinks()
         assert isinstance(sink, FdSink) and not problems, problems
         self.sink = sink

@@ -11,7 +11,7 @@ from poolwitness.diagnose import registry
 from poolwitness.diagnose.registry import ANY, INHERITED_POOL, SNAPSHOT, VERDICT, declare, rule, run_rules
 from poolwitness.model.findings import Finding, Rule
 from poolwitness.model.records import PoolRecord, Snapshot
-from tests.snapshots import pool, snapshot
+from tests.support.snapshots import pool, snapshot
 
 EVERY_RULE = dict(registry.RULES)
 

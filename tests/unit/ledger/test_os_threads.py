@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from poolwitness.snapshot import threads
+from poolwitness.ledger import os_threads
 
 
 @pytest.fixture
@@ -29,12 +29,12 @@ def asleep() -> Iterator[int]:
     over.set()
     thread.join()
     # Python's thread is over a moment before the system's.
-    while threads.sample({thread.native_id}):
+    while os_threads.sample({thread.native_id}):
         pass
 
 
 def test_a_sample_has_the_times_of_its_thread_alone(asleep: int) -> None:
-    found = threads.sample({asleep, 2**22 + 1})
+    found = os_threads.sample({asleep, 2**22 + 1})
     assert set(found) == {asleep}
     taken_s = found[asleep].cpu_user_s
     assert taken_s is not None
@@ -47,7 +47,7 @@ def test_a_sample_says_what_psutil_says(asleep: int) -> None:
     while process.status() != psutil.STATUS_SLEEPING:
         pass
     before = process.num_ctx_switches()
-    found = threads.sample({asleep})[asleep]
+    found = os_threads.sample({asleep})[asleep]
     after = process.num_ctx_switches()
     assert found.state == psutil.STATUS_SLEEPING
     assert found.started_at == pytest.approx(process.create_time(), abs=0.05)
@@ -55,7 +55,7 @@ def test_a_sample_says_what_psutil_says(asleep: int) -> None:
     assert before.voluntary <= found.switches_voluntary <= after.voluntary
     assert before.involuntary <= found.switches_involuntary <= after.involuntary
     found.started_at = 7.0
-    assert threads.sample({asleep}, {asleep: found})[asleep].started_at == 7.0
+    assert os_threads.sample({asleep}, {asleep: found})[asleep].started_at == 7.0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems tell the times only")
@@ -66,6 +66,6 @@ def test_a_container_that_hides_when_it_was_started_costs_that_alone(
         raise RuntimeError("no btime")
 
     monkeypatch.setattr(psutil, "boot_time", hidden)
-    found = threads.sample({asleep})[asleep]
+    found = os_threads.sample({asleep})[asleep]
     assert found.started_at is None
     assert found.cpu_user_s is not None
