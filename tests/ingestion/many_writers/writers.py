@@ -48,7 +48,7 @@ def pool_of_depth(depth: int) -> PoolRecord:
     frames = [origin]
     for number in range(depth):
         frames.append(snapshots.frame(number, f"/srv/shop/{'pack/' * (number % 5)}vüw.py", f"step_{number}"))
-    return snapshots.pool(id=depth, name=f"shop-{depth}", made=Stack(tuple(frames), origin))
+    return snapshots.pool(id=depth, name=f"shop-{depth}", created=Stack(tuple(frames), origin))
 
 
 def real_events(seed: int) -> list[Named]:

@@ -1,4 +1,4 @@
-"""Every rule in three case on hand-made snapshots: silent before the fault, loud during it, silent after."""
+"""Every rule three times on hand-made snapshots: silent before the fault, reported during it, silent after."""
 
 from __future__ import annotations
 
