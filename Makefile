@@ -8,7 +8,7 @@ export PIP_ROOT_USER_ACTION = ignore
 DEMO_PYTHONS := $(if $(filter file,$(origin PYTHON)),3.13 3.14)
 INSTALL := -m pip install --quiet --no-build-isolation
 
-.PHONY: demo test unit ci slow servers bench docs matrix lint clean
+.PHONY: demo test unit ci slow servers bench generate matrix lint clean
 
 demo: .venv-demo/made
 	.venv-demo/bin/python $(INSTALL) --no-deps --force-reinstall .
@@ -46,8 +46,8 @@ bench: .venv/made
 	.venv/bin/python $(INSTALL) --no-deps --force-reinstall .
 	.venv/bin/python -m benchmarks $(BENCH)
 
-# What is made from the contract of the lines: docs/events.md and the JSON Schema in the package.
-docs: .venv/made
+# What is derived from the tables of fields and events: docs/events.md and the JSON Schema in the package.
+generate: .venv/made
 	.venv/bin/python $(INSTALL) --no-deps --force-reinstall .
 	.venv/bin/python -m tools.generate
 

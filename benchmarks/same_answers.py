@@ -8,10 +8,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from poolwitness.logreport import queries as questions
-from poolwitness.logreport.answers import compare
-from poolwitness.logreport.reading import read
-from poolwitness.logreport.sources import sources
+from poolwitness.logreport import queries
+from poolwitness.logreport.answers import create_views
+from poolwitness.logreport.reading.reader import read_sources as read
+from poolwitness.logreport.reading.sources import find_sources as sources
 from poolwitness.logreport.store import Store
 from tests.support.clickhouse import ClickHouse
 
@@ -28,22 +28,22 @@ def main() -> int:
     with Store() as duck, tempfile.TemporaryDirectory() as place:
         begun = time.perf_counter()
         tally = read(sources([str(folder)]), duck)
-        compare(duck)
+        create_views(duck)
         print(f"DuckDB has read {tally.events:,} events in {time.perf_counter() - begun:.0f} s", flush=True)
         house = ClickHouse(Path(place))
         begun = time.perf_counter()
         for first in range(0, len(logs), AT_A_TIME):
             house.load(*logs[first : first + AT_A_TIME])
         print(f"ClickHouse has read them in {time.perf_counter() - begun:.0f} s", flush=True)
-        for view in questions.VIEWS:
-            house.session.query(questions.text(view))
+        for view in queries.VIEWS:
+            house.session.query(queries.sql(view))
         # DuckDB leaves out a clock that is ahead by days; here both are asked about the newest event.
-        duck.connection.execute(questions.text("asked").replace("CREATE VIEW", "CREATE OR REPLACE VIEW"))
-        for question in questions.QUESTIONS:
+        duck.connection.execute(queries.sql("window").replace("CREATE VIEW", "CREATE OR REPLACE VIEW"))
+        for question in queries.QUERIES:
             answers, times = [], []
             for store in (duck, house):
                 begun = time.perf_counter()
-                answers.append(store.rows(questions.text(question)))
+                answers.append(store.rows(queries.sql(question)))
                 times.append(time.perf_counter() - begun)
             same = answers[0] == answers[1]
             differ += not same

@@ -1,26 +1,40 @@
-"""Write what is made from the contract: the JSON Schema in the package, and docs/events.md.
+"""Write the files that are derived from tables: the JSON Schema in the package, and docs/events.md.
 
-python -m tools.generate
+python -m tools.generate            # write them
+python -m tools.generate --check    # name those that are out of date, and exit with 1 if there are any
 """
 
 from __future__ import annotations
 
+import argparse
+import sys
 from pathlib import Path
 
-from poolwitness.contract import events_page as pages
-from poolwitness.contract import json_schema as document
+from poolwitness.contract import events_page, json_schema
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def made() -> dict[Path, str]:
-    """Each file with the text that it must have."""
+def generated() -> dict[Path, str]:
+    """Each file and the text that it should have."""
     return {
-        ROOT / "agent" / "poolwitness" / "contract" / document.FILE: document.as_text(document.build()),
-        ROOT / "docs" / "events.md": pages.events_page(),
+        ROOT / "agent" / "poolwitness" / "contract" / json_schema.FILE: json_schema.as_text(json_schema.build()),
+        ROOT / "docs" / "events.md": events_page.events_page(),
     }
 
 
+def main() -> int:
+    """Write the files, or check them."""
+    parser = argparse.ArgumentParser(description="Write the files that are derived from tables.")
+    parser.add_argument("--check", action="store_true", help="write nothing; name the files that are out of date")
+    check = parser.parse_args().check
+    stale = [path for path, text in generated().items() if not path.exists() or path.read_text("utf-8") != text]
+    for path in stale:
+        if not check:
+            path.write_text(generated()[path], encoding="utf-8")
+        print(f"{path.relative_to(ROOT)} {'is out of date: run `make generate`' if check else 'written'}")
+    return int(check and bool(stale))
+
+
 if __name__ == "__main__":
-    for path, text in made().items():
-        path.write_text(text, encoding="utf-8")
+    sys.exit(main())

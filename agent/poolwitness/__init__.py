@@ -6,6 +6,7 @@ Importing this package loads nothing but itself; each public name fetches what i
 TYPE_CHECKING = False  # typing would be an import more in every interpreter that is on
 if TYPE_CHECKING:
     from poolwitness._version import __version__
+    from poolwitness.agent import Agent
     from poolwitness.model.findings import Finding
     from poolwitness.model.records import Snapshot
 
@@ -42,9 +43,7 @@ def snapshot() -> "Snapshot":
     Raises:
         RuntimeError: the agent is not active in this process.
     """
-    from poolwitness.agent import current
-
-    return current().snapshot()
+    return _agent().snapshot()
 
 
 def findings() -> "list[Finding]":
@@ -53,9 +52,23 @@ def findings() -> "list[Finding]":
     Raises:
         RuntimeError: the agent is not active in this process.
     """
+    return _agent().findings()
+
+
+def _agent() -> "Agent":
+    import sys
+
+    if "poolwitness.boot.first_pool" not in sys.modules:
+        raise RuntimeError(
+            "poolwitness is not active in this process: set POOLWITNESS=1 or call poolwitness.activate(), "
+            "and import psycopg_pool"
+        )
+    from poolwitness.boot import first_pool
+
+    first_pool.load()
     from poolwitness.agent import current
 
-    return current().findings()
+    return current()
 
 
 def __getattr__(name: str) -> str:

@@ -7,7 +7,7 @@ import signal as signals
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from poolwitness.boot import is_on
+from poolwitness.model.startup import is_on
 
 T = TypeVar("T")
 

@@ -13,9 +13,9 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from poolwitness.cli.installed import components
+from poolwitness.cli.doctor.interpreter import components
 from poolwitness.diagnose import pages
-from poolwitness.model.findings import RULES
+from poolwitness.diagnose.registry import RULES
 
 pytestmark = pytest.mark.slow
 

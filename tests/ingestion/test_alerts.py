@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from poolwitness.contract.events import every_field
-from poolwitness.report.field_types import KINDS
+from poolwitness.report.fields import FIELDS, TYPES
 from poolwitness.report.json_lines import render_json
 from poolwitness.report.pipeline import timestamp
 from poolwitness.report.profiles import PROFILES
@@ -44,7 +43,7 @@ def test_each_store_has_the_three(store: str) -> None:
 def test_the_names_are_those_of_the_profile() -> None:
     def names(profile: str) -> set[str]:
         theirs = PROFILES[profile].names
-        return {theirs.get(name, name) for name in every_field()} | set(samples.SAMPLES)
+        return {theirs.get(name, name) for name in FIELDS} | set(samples.SAMPLES)
 
     dotted = r"[a-z_]+(?:\.[a-z_]+)+"
     in_elastic = {
@@ -64,7 +63,7 @@ def test_elasticsearchs_are_taken_by_its_own_parser() -> None:
     esql = pytest.importorskip("esql")
     kinds = {"text": "keyword", "integer": "long", "number": "double", "boolean": "boolean", "texts": "keyword"}
     theirs = PROFILES["ecs"].names
-    mapping = {theirs.get(name, name): kinds[kind] for name, kind in KINDS.items()} | {"@timestamp": "date"}
+    mapping = {theirs.get(name, name): kinds[kind] for name, kind in TYPES.items()} | {"@timestamp": "date"}
     queries = [each for each in re.split(r"\n\n", SECTIONS["Elasticsearch"]) if "FROM" in each]
     assert len(queries) == len(ALERTS)
     for query in queries:
@@ -78,13 +77,13 @@ def test_lokis_labels_are_those_that_its_recipe_makes() -> None:
     asked = {name.strip() for each in used for name in each.split(",")} | {"source", "event", "rule"}
     assert asked <= made
     for name in re.findall(r'\\"(poolwitness\.[a-z_.]+)\\"', recipe + SECTIONS["Loki"]):
-        assert name in KINDS, name
+        assert name in TYPES, name
 
 
 @pytest.mark.slow
 def test_clickhouses_are_answered_by_real_events(dsn: str, tmp_path: Path) -> None:
     chdb = pytest.importorskip("chdb.session")
-    from poolwitness.logreport import queries as questions
+    from poolwitness.logreport import queries
 
     log = tmp_path / "all.jsonl"
     ran = run(LEAKS, environment(DSN=dsn, POOLWITNESS="1", POOLWITNESS_OUTPUT=f"file:{log}"))
@@ -112,11 +111,11 @@ def test_clickhouses_are_answered_by_real_events(dsn: str, tmp_path: Path) -> No
         file.write(line(60, 6, poolwitness__rule="PW003", poolwitness__fingerprint=old, poolwitness__exit_delay_s=10.5))
         file.write(line(60, 7, poolwitness__rule="PW003", poolwitness__fingerprint=old, poolwitness__exit_delay_s=0.5))
     session = chdb.Session(str(tmp_path / "clickhouse"))
-    for statement in ("CREATE DATABASE shop", "USE shop", questions.text("clickhouse/table")):
+    for statement in ("CREATE DATABASE shop", "USE shop", queries.sql("clickhouse/table")):
         session.query(statement)
     session.query("CREATE TABLE lines (raw String) ENGINE = MergeTree ORDER BY tuple()")
     session.query(f"INSERT INTO lines SELECT raw FROM file('{log}', LineAsString, 'raw String')")
-    session.query(questions.text("clickhouse/load"))
+    session.query(queries.sql("clickhouse/load"))
     (sql,) = re.findall(r"(?s)```sql\n(.*?)```", SECTIONS["ClickHouse"])
     answers = [
         [tuple(row.split("\t")) for row in str(session.query(each, "TSV")).splitlines()]

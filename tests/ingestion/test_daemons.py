@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from poolwitness.contract import lnav
-from poolwitness.contract.fields import ENVELOPE
-from poolwitness.report.field_types import KINDS
+from poolwitness.report.events import ALWAYS
+from poolwitness.report.fields import TYPES
 from poolwitness.report.open_sinks import json_renderer
 from tests.support import dockerd, samples
 from tests.support.commands import cli
@@ -262,14 +262,14 @@ def test_lnav_takes_the_format(tmp_path: Path) -> None:
 def test_lnav_knows_every_field_and_its_type(tmp_path: Path) -> None:
     log = tmp_path / "lines.jsonl"
     log.write_text("".join(json.dumps(event) + "\n" for event in samples.SAMPLES.values()), encoding="utf-8")
-    names = [name for name in KINDS if name not in ("timestamp", "level", "message", "process.pid")]
+    names = [name for name in TYPES if name not in ("timestamp", "level", "message", "process.pid")]
     columns = ", ".join(f'max(case when "{name}" is not null then typeof("{name}") end)' for name in names)
     query = f"select {columns} from {lnav.NAME}"
     out = lnav_runs(tmp_path, "-c", f";{query}", "-c", ":write-json-to -", str(log))
     (row,) = json.loads(out)
     types = dict(zip(names, row.values(), strict=True))
     expected = {"text": "text", "integer": "integer", "number": "real", "boolean": "integer", "texts": "text"}
-    assert types == {name: expected[KINDS[name]] for name in names}
+    assert types == {name: expected[TYPES[name]] for name in names}
 
 
 @slow
@@ -284,9 +284,9 @@ def test_lnav_shows_a_persons_line(tmp_path: Path) -> None:
 
 def test_the_file_is_made_of_the_contract() -> None:
     document: dict[str, Any] = json.loads(lnav.lnav_format())[lnav.NAME]
-    assert document["value"].keys() | {"timestamp", "level", "message"} == KINDS.keys()
+    assert document["value"].keys() | {"timestamp", "level", "message"} == TYPES.keys()
     (sample,) = document["sample"]
-    assert {field.name for field in ENVELOPE} <= json.loads(sample["line"]).keys()
+    assert set(ALWAYS) <= json.loads(sample["line"]).keys()
 
 
 def test_every_recipe_says_whether_it_was_run() -> None:

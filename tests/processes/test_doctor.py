@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 import poolwitness
-from poolwitness.cli.interpreter import at_exit
+from poolwitness.cli.doctor.interpreter import at_exit
 from tests.support.commands import cli
 
 pytestmark = pytest.mark.matrix_once

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes.dump.running import PROGRAMS, document, dump, line_of, refusal, running, taking_s
+from tests.processes.dump.running import PROGRAMS, dump, line_of, refusal, running, state_of, taking_s
 
 pytestmark = [
     pytest.mark.slow,
@@ -27,25 +27,29 @@ BLOCKED_IN = ["lock", "sleep", "select", "join", "queue", "condition", "pool"]
 @pytest.mark.parametrize("blocked_in", [*BLOCKED_IN, "busy"])
 def test_the_agent_answers_whatever_the_main_thread_does(blocked_in: str, dsn: str) -> None:
     with running("sync_pools", "2", blocked_in, dsn=dsn, **ON) as program:
-        told = document(program.pid)
-        assert (told["poolwitness.dump"], told["source"], told["process"]["pid"]) == (1, "agent", program.pid)
-        first, second = told["pools"]
-        assert (first["name"], first["state"], first["out"], first["max_size"]) == ("pool 0", "open", 1, 1)
-        assert first["made_at"] == f"{PROGRAMS / 'sync_pools.py'}:{line_of('sync_pools', 'made')}"
-        assert first["waiting"] == (1 if blocked_in == "pool" else 0)
-        assert (second["out"], second["checkouts"]) == (0, [])
-        (checkout,) = first["checkouts"]
-        assert checkout["taken_at"].endswith(f":{line_of('sync_pools', 'taken')}")
-        assert checkout["called_at"].endswith(f":{line_of('sync_pools', 'called')}")
-        assert checkout["now_at"].endswith(f":{line_of('sync_pools', 'stands')}")
-        assert (checkout["holder"], checkout["holder_kind"], checkout["holder_alive"]) == ("holder", "thread", True)
-        assert checkout["transaction"] == "idle in transaction"
-        assert 0 < checkout["held_s"] < 60
-        assert sorted((worker["role"], worker["alive"]) for worker in first["workers"]) == [
-            ("scheduler", True),
-            ("worker", True),
-        ]
-        assert told["unknown"] == []
+        state = state_of(program.pid)
+        assert state.process["process.pid"] == program.pid
+        assert state.process["poolwitness.asked_by"] == "poolwitness dump"
+        assert state.process["poolwitness.answered_by"] == "agent"
+        assert state.process["poolwitness.version.python"] == ".".join(map(str, sys.version_info[:3]))
+        assert "poolwitness.unknown" not in state.process
+        assert list(state.pools) == ["pool 0", "pool 1"]
+        first, second = state.pools.values()
+        assert (first["poolwitness.pool.state"], first["poolwitness.pool.max_size"]) == ("open", 1)
+        assert (first["poolwitness.connections_out"], second["poolwitness.connections_out"]) == (1, 0)
+        assert first["poolwitness.pool.created_at"] == f"{PROGRAMS / 'sync_pools.py'}:{line_of('sync_pools', 'made')}"
+        assert first["poolwitness.requests_waiting"] == (1 if blocked_in == "pool" else 0)
+        assert (first["poolwitness.workers_alive"], first["poolwitness.workers_dead"]) == (2, 0)
+        (holder,) = state.named("holder")
+        assert holder["poolwitness.pool.id"] == first["poolwitness.pool.id"]
+        assert holder["code.line.number"] == line_of("sync_pools", "taken")
+        assert holder["poolwitness.called_at"].endswith(f":{line_of('sync_pools', 'called')}")
+        assert holder["poolwitness.holder_at"].endswith(f":{line_of('sync_pools', 'stands')}")
+        assert f"line {line_of('sync_pools', 'stands')}, in hold" in holder["poolwitness.holder_stacktrace"]
+        assert (holder["poolwitness.holder"], holder["poolwitness.holder_kind"]) == ("holder", "thread")
+        assert holder["poolwitness.holder_alive"] is True
+        assert holder["poolwitness.transaction"] == "idle in transaction"
+        assert 0 < holder["poolwitness.held_s"] < 60
         assert program.end() == 0
         assert program.hear() == "ENDED"
         assert not re.search("Traceback|part_disabled", program.stderr())
@@ -53,7 +57,7 @@ def test_the_agent_answers_whatever_the_main_thread_does(blocked_in: str, dsn: s
 
 def test_fifty_pools_and_a_blocked_main_thread_take_less_than_a_second(dsn: str) -> None:
     with running("sync_pools", "50", "lock", dsn=dsn, **ON) as program:
-        assert len(document(program.pid)["pools"]) == 50
+        assert len(state_of(program.pid).pools) == 50
         assert taking_s(str(program.pid)) < 1.0
         assert program.end() == 0
 
@@ -64,10 +68,10 @@ def test_people_are_shown_what_is_stuck_first(dsn: str) -> None:
         assert (done.returncode, done.stderr) == (0, "")
         lines = done.stdout.splitlines()
         assert lines[0].startswith(f"process {program.pid}: Python 3.")
-        assert lines[2].startswith("pool 'pool 0' (psycopg_pool.ConnectionPool), open, made at ")
+        assert lines[2].startswith("pool 'pool 0' (psycopg_pool.ConnectionPool), open, created at ")
         assert "1 out, 0 idle, 1 request waiting" in lines[3]
         row = next(line for line in lines if line.startswith("  out "))
-        assert f"sync_pools.py:{line_of('sync_pools', 'taken')} (called at " in row
+        assert f"sync_pools.py:{line_of('sync_pools', 'taken')} in connection (called at " in row
         assert f"sync_pools.py:{line_of('sync_pools', 'called')})  by thread 'holder', IDLE IN TRANSACTION" in row
         assert row.endswith(f"sync_pools.py:{line_of('sync_pools', 'stands')}")
         assert program.end() == 0
@@ -76,9 +80,10 @@ def test_people_are_shown_what_is_stuck_first(dsn: str) -> None:
 def test_what_the_rules_say_at_this_moment_is_in_it(dsn: str) -> None:
     with running("sync_pools", "20", "lock", dsn=dsn, POOLWITNESS_HELD_S="0.001", **ON) as program:
         time.sleep(0.01)
-        found = {finding["rule"]: finding for finding in document(program.pid)["findings"]}
-        assert {"PW007", "PW103"} <= set(found)
-        assert found["PW103"]["at"].endswith(f":{line_of('sync_pools', 'taken')}")
+        state = state_of(program.pid)
+        assert {"PW007", "PW103"} <= set(state.findings)
+        assert state.findings["PW103"]["code.line.number"] == line_of("sync_pools", "taken")
+        assert state.process["poolwitness.found.PW103"] == 1
         assert "findings at this moment\n" in dump(program.pid).stdout
         assert program.end() == 0
 
@@ -87,12 +92,14 @@ def test_an_event_loop_answers_without_a_thread_of_ours(dsn: str) -> None:
     with running("async_pool", "waiting", dsn=dsn, **ON) as program:
         assert "poolwitness" not in program.words[1]
         for _ in range(2):
-            (pool,) = document(program.pid)["pools"]
-        (checkout,) = pool["checkouts"]
-        assert (checkout["holder"], checkout["holder_kind"]) == ("holder", "task")
-        assert checkout["taken_at"].endswith(f":{line_of('async_pool', 'taken')}")
-        assert checkout["called_at"] is None
-        assert checkout["now_at"].endswith(f":{line_of('async_pool', 'stands')}")
+            state = state_of(program.pid)
+        (pool,) = state.pools.values()
+        assert pool["poolwitness.pool.is_async"] is True
+        (holder,) = state.named("holder")
+        assert (holder["poolwitness.holder"], holder["poolwitness.holder_kind"]) == ("holder", "task")
+        assert holder["code.line.number"] == line_of("async_pool", "taken")
+        assert "poolwitness.called_at" not in holder
+        assert holder["poolwitness.holder_at"].endswith(f":{line_of('async_pool', 'stands')}")
         assert program.end() == 0
         assert program.hear() == f"ENDED {program.words[1]}"
         assert not re.search("Traceback|part_disabled", program.stderr())
@@ -109,8 +116,8 @@ def test_a_blocked_event_loop_is_said_within_five_seconds(dsn: str) -> None:
 
 def test_a_blocked_event_loop_answers_where_a_signal_was_asked_for(dsn: str) -> None:
     with running("async_pool", "blocked", dsn=dsn, POOLWITNESS_SIGNAL="SIGUSR2", **ON) as program:
-        (pool,) = document(program.pid)["pools"]
-        assert pool["checkouts"][0]["holder"] == "holder"
+        (holder,) = state_of(program.pid).named("holder")
+        assert holder["poolwitness.holder"] == "holder"
 
 
 @pytest.mark.parametrize("how", ["by Python", "by C"])
@@ -118,13 +125,13 @@ def test_a_forked_child_answers_for_itself(how: str, dsn: str) -> None:
     with running("forking", how, dsn=dsn, **ON) as parent:
         child, named_parent = (int(word) for word in parent.words[1:])
         assert named_parent == parent.pid
-        own = [pool["name"] for pool in document(child)["pools"] if not pool["inherited"]]
-        assert own == ["the child's"]
-        assert [pool["name"] for pool in document(parent.pid)["pools"]] == ["the parent's"]
+        pools = state_of(child).pools
+        assert [name for name, pool in pools.items() if not pool["poolwitness.pool.inherited"]] == ["the child's"]
+        assert list(state_of(parent.pid).pools) == ["the parent's"]
         os.kill(parent.pid, signal.SIGKILL)
         parent.process.wait()
         assert f"no process {parent.pid}" in refusal(dump(parent.pid))
-        assert document(child)["process"]["pid"] == child
+        assert state_of(child).process["process.pid"] == child
         # The parent's door is not held open by the child.
         assert f"-{parent.pid}\n" not in Path("/proc/net/unix").read_text()
 
@@ -134,7 +141,7 @@ def test_a_daemon_that_closes_every_descriptor_answers_and_keeps_its_files(dsn: 
         deadline_mono = time.monotonic() + 30
         while dump(program.pid).returncode and time.monotonic() < deadline_mono:
             pass
-        assert document(program.pid)["pools"][0]["name"] == "tidy"
+        assert list(state_of(program.pid).pools) == ["tidy"]
         assert program.end() == 0
         assert program.hear() == "ENDED"
 
@@ -154,7 +161,7 @@ def test_no_descriptor_of_ours_reaches_a_program_that_is_started(dsn: str) -> No
 
 def test_nothing_is_left_behind(dsn: str, tmp_path: Path) -> None:
     with running("sync_pools", "1", "lock", dsn=dsn, TMPDIR=str(tmp_path), **ON) as program:
-        document(program.pid, TMPDIR=str(tmp_path))
+        state_of(program.pid, TMPDIR=str(tmp_path))
         assert f"-{program.pid}\n" in Path("/proc/net/unix").read_text()
         assert program.end() == 0
     assert f"-{program.pid}\n" not in Path("/proc/net/unix").read_text()
@@ -167,7 +174,7 @@ def test_somebody_else_is_not_answered(dsn: str) -> None:
         as_nobody = _as_nobody(lambda: _knock(program.pid))
         assert as_nobody == "NoAnswer: "
         assert "belongs to root; run the command as that user or as root" in _as_nobody(lambda: _look(program.pid))
-        assert document(program.pid)["pools"]
+        assert state_of(program.pid).pools
         assert program.end() == 0
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes.dump.running import document, dump, line_of, refusal, running, taking_s
+from tests.processes.dump.running import dump, line_of, refusal, running, state_of, taking_s
 from tools.matrix.interpreters import find
 
 YAMA = Path("/proc/sys/kernel/yama/ptrace_scope")
@@ -30,21 +30,32 @@ def reach() -> None:
 @pytest.mark.usefixtures("reach")
 def test_a_process_without_the_agent_is_looked_into_and_goes_on(dsn: str, tmp_path: Path) -> None:
     with running("sync_pools", "3", "busy", dsn=dsn, TMPDIR=str(tmp_path)) as program:
-        told = document(program.pid, TMPDIR=str(tmp_path))
-        assert (told["source"], told["process"]["pid"]) == ("heap", program.pid)
-        assert {pool["name"] for pool in told["pools"]} == {"pool 0", "pool 1", "pool 2"}
-        (pool,) = [pool for pool in told["pools"] if pool["out"]]
-        assert (pool["name"], pool["state"], pool["class"]) == ("pool 0", "open", "psycopg_pool.ConnectionPool")
-        assert (pool["size"], pool["idle"], pool["out"], pool["waiting"], pool["made_at"]) == (1, 0, 1, 0, None)
-        assert pool["target"]["dbname"]
-        (checkout,) = pool["checkouts"]
-        assert checkout["transaction"] == "idle in transaction"
-        assert checkout["kept_by"] == "hold().conn of thread 'holder'"
-        assert checkout["now_at"].endswith(f":{line_of('sync_pools', 'stands')}")
-        assert [checkout[key] for key in ("held_s", "taken_at", "holder", "holder_alive")] == [None] * 4
-        assert "who took each connection" in told["unknown"][0]
-        assert {thread["name"] for thread in told["threads"]} >= {"MainThread", "holder"}
-        assert [thread["name"] for thread in told["threads"] if thread["main"]] == ["MainThread"]
+        state = state_of(program.pid, TMPDIR=str(tmp_path))
+        assert state.process["poolwitness.answered_by"] == "heap"
+        assert {event["process.pid"] for event in state.events} == {program.pid}
+        assert set(state.pools) == {"pool 0", "pool 1", "pool 2"}
+        (pool,) = [pool for pool in state.pools.values() if pool["poolwitness.connections_out"]]
+        assert pool["db.client.connection.pool.name"] == "pool 0"
+        assert (pool["poolwitness.pool.state"], pool["poolwitness.pool.class"]) == (
+            "open",
+            "psycopg_pool.ConnectionPool",
+        )
+        assert (pool["poolwitness.stats.pool_size"], pool["poolwitness.stats.pool_available"]) == (1, 0)
+        assert (pool["poolwitness.connections_out"], pool["poolwitness.requests_waiting"]) == (1, 0)
+        assert "poolwitness.pool.created_at" not in pool
+        assert pool["db.namespace"]
+        (holder,) = state.named("holder")
+        assert holder["poolwitness.transaction"] == "idle in transaction"
+        assert holder["poolwitness.kept_by"] == "hold().conn of thread 'holder'"
+        assert holder["poolwitness.holder_at"].endswith(f":{line_of('sync_pools', 'stands')}")
+        for unknown in ("held_s", "idle_s", "holder", "holder_kind", "holder_alive"):
+            assert f"poolwitness.{unknown}" not in holder
+        assert "code.file.path" not in holder
+        assert "who took each connection" in state.process["poolwitness.unknown"][0]
+        threads = {event["thread.name"]: event for event in state.named("thread")}
+        assert set(threads) >= {"MainThread", "holder"}
+        assert [name for name, event in threads.items() if event["poolwitness.main_thread"]] == ["MainThread"]
+        assert threads["holder"]["code.line.number"] == line_of("sync_pools", "stands")
         shown = dump(program.pid, TMPDIR=str(tmp_path)).stdout
         assert "taken at an unknown line  by an unknown holder, IDLE IN TRANSACTION" in shown
         assert "not known\n  who took each connection" in shown
@@ -57,7 +68,7 @@ def test_a_process_without_the_agent_is_looked_into_and_goes_on(dsn: str, tmp_pa
 @pytest.mark.usefixtures("reach")
 def test_fifty_pools_on_the_heap_take_less_than_a_second(dsn: str) -> None:
     with running("sync_pools", "50", "busy", dsn=dsn) as program:
-        assert len(document(program.pid)["pools"]) == 50
+        assert len(state_of(program.pid).pools) == 50
         assert taking_s(str(program.pid)) < 1.0
         assert program.end() == 0
 
@@ -65,28 +76,26 @@ def test_fifty_pools_on_the_heap_take_less_than_a_second(dsn: str) -> None:
 @pytest.mark.usefixtures("reach")
 def test_every_kind_of_pool_is_found(dsn: str) -> None:
     with running("many_kinds", dsn=dsn) as program:
-        told = document(program.pid)
-        pools = {pool["name"]: pool for pool in told["pools"]}
-        shop = pools.pop("\ufffd[31mshop\ufffd")
-        assert (shop["class"], shop["state"], shop["idle"], shop["kept_by"]) == (
-            "__main__.ShopPool",
-            "open",
-            1,
-            "__main__.shop",
-        )
-        assert {name: pool["state"] for name, pool in pools.items()} == {
+        state = state_of(program.pid)
+        pools = state.pools
+        shop = pools.pop("\ufffd[31mshop\n")
+        assert (shop["poolwitness.pool.class"], shop["poolwitness.kept_by"]) == ("__main__.ShopPool", "__main__.shop")
+        assert (shop["poolwitness.pool.state"], shop["poolwitness.stats.pool_available"]) == ("open", 1)
+        assert {name: pool["poolwitness.pool.state"] for name, pool in pools.items()} == {
             "null": "open",
             "never opened": "new",
-            "closed": "closed",
             "async": "open",
         }
-        assert pools["null"]["checkouts"][0]["kept_by"] == "__main__.held"
-        assert pools["async"]["is_async"] is True
-        (checkout,) = pools["async"]["checkouts"]
-        assert checkout["kept_by"] == "hold().conn of task 'the holder'"
-        assert checkout["now_at"].endswith(f":{line_of('many_kinds', 'stands')}")
-        assert all(worker["alive"] for worker in pools["async"]["workers"])
-        assert "\x1b" not in dump(program.pid).stdout
+        assert state.process["poolwitness.pools_closed"] == 1
+        assert pools["async"]["poolwitness.pool.is_async"] is True
+        assert (pools["async"]["poolwitness.workers_alive"], pools["async"]["poolwitness.workers_dead"]) == (4, 0)
+        holders = {event["db.client.connection.pool.name"]: event for event in state.named("holder")}
+        assert holders["null"]["poolwitness.kept_by"] == "__main__.held"
+        assert holders["async"]["poolwitness.kept_by"] == "hold().conn of task 'the holder'"
+        assert holders["async"]["poolwitness.holder_at"].endswith(f":{line_of('many_kinds', 'stands')}")
+        shown = dump(program.pid).stdout
+        assert "\x1b" not in shown
+        assert "1 closed pool not shown" in shown
         assert program.end() == 0
         assert program.hear() == "ENDED"
         assert program.stderr() == ""
@@ -116,10 +125,9 @@ def test_a_signal_that_is_handled_wakes_a_blocked_main_thread(dsn: str) -> None:
         assert "add --wake with one of SIGUSR1" in refusal(dump(program.pid, "--timeout", "0.5"))
         assert "has no handler for SIGUSR2" in refusal(dump(program.pid, "--wake", "SIGUSR2"))
         assert "has no handler for NONSENSE" in refusal(dump(program.pid, "--wake", "nonsense"))
-        told = document(program.pid, "--wake", "sigusr1")
-        (checkout,) = told["pools"][0]["checkouts"]
-        assert checkout["kept_by"] == "main().desk of thread 'MainThread'"
-        assert checkout["transaction"] == "idle in transaction"
+        (holder,) = state_of(program.pid, "--wake", "sigusr1").named("holder")
+        assert holder["poolwitness.kept_by"] == "main().desk of thread 'MainThread'"
+        assert holder["poolwitness.transaction"] == "idle in transaction"
         assert program.end() == 0
         assert program.hear() == f"ENDED [{signal.SIGUSR1:d}]"
         assert program.stderr() == ""
@@ -134,7 +142,7 @@ def test_what_earlier_requests_left_is_taken_away(dsn: str, tmp_path: Path) -> N
         (second,) = tmp_path.iterdir()
         assert first != second
     with running("sync_pools", "1", "busy", dsn=dsn) as program:
-        document(program.pid, TMPDIR=str(tmp_path))
+        state_of(program.pid, TMPDIR=str(tmp_path))
         assert list(tmp_path.iterdir()) == []
         assert program.end() == 0
 
@@ -142,9 +150,10 @@ def test_what_earlier_requests_left_is_taken_away(dsn: str, tmp_path: Path) -> N
 @pytest.mark.usefixtures("reach")
 def test_an_agent_that_has_no_thread_is_found_by_reaching_in(dsn: str) -> None:
     with running("sync_pools", "1", "busy", dsn=dsn, POOLWITNESS="1", POOLWITNESS_LEVEL="exit") as program:
-        told = document(program.pid)
-        assert told["source"] == "agent"
-        assert told["pools"][0]["made_at"].endswith(f":{line_of('sync_pools', 'made')}")
+        state = state_of(program.pid)
+        assert state.process["poolwitness.answered_by"] == "agent"
+        (pool,) = state.pools.values()
+        assert pool["code.line.number"] == line_of("sync_pools", "made")
         assert program.end() == 0
 
 
@@ -165,11 +174,11 @@ def test_an_agent_that_has_seen_no_pool_loads_nothing_in_a_thread_of_ours(tmp_pa
     ) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        told = document(process.pid)
+        state = state_of(process.pid)
         shown = dump(process.pid).stdout
         (tmp_path / "over").touch()
         stdout, stderr = process.communicate(timeout=60)
-    assert (told["source"], told["pools"]) == ("heap", [])
+    assert (state.process["poolwitness.answered_by"], state.pools) == ("heap", {})
     assert "no agent, or one that has seen no pool" in shown
     assert (stdout, stderr, process.returncode) == (b"['poolwitness.agent']\n", b"", 0)
 
@@ -188,7 +197,7 @@ def test_a_process_without_the_pool_library_has_no_pools() -> None:
     ) as program:
         assert program.stdout is not None
         program.stdout.readline()
-        assert document(program.pid)["pools"] == []
+        assert state_of(program.pid).pools == {}
         assert "no pool is open" in dump(program.pid).stdout
         program.kill()
 

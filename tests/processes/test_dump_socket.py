@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from poolwitness.dump.address import path_of
-from poolwitness.dump.socket import HIGH_FD, DumpSocket
+from poolwitness.dump.socket import END_OF_ANSWER, HIGH_FD, DumpSocket
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no such sockets on Windows")
 
@@ -47,15 +47,25 @@ def test_who_asks_is_answered(door: DumpSocket) -> None:
         connection = door.accept(30)
         assert connection is not None
         with connection:
-            connection.sendall(b"{}\n")
-        assert visitor.communicate()[0] == "b'{}\\n'\n"
+            connection.sendall(b"{}\n" + END_OF_ANSWER)
+        assert visitor.communicate()[0] == "b'{}\\n\\n'\n"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other kernels do not tell whose process listens")
 def test_an_impostor_is_not_believed(door: DumpSocket) -> None:
     assert door.open()
     with asking(door, pid=os.getpid() + 1) as visitor:
-        assert visitor.communicate()[0] == "NobodyThere\n"
+        assert visitor.communicate()[0] == "NotListening\n"
+
+
+def test_lines_without_an_end_are_no_answer(door: DumpSocket) -> None:
+    assert door.open()
+    with asking(door) as visitor:
+        connection = door.accept(30)
+        assert connection is not None
+        with connection:
+            connection.sendall(b"{}\n")
+        assert visitor.communicate()[0] == "NoAnswer\n"
 
 
 def test_who_leaves_without_a_word_is_no_answer(door: DumpSocket) -> None:
@@ -98,7 +108,7 @@ def test_a_knock_wakes_who_waits(door: DumpSocket) -> None:
     started_mono = time.monotonic()
     thread = threading.Thread(target=lambda: found.append(door.accept(60)))
     thread.start()
-    door.knock()
+    door.wake()
     thread.join()
     # On other systems than Linux a knock cannot be told from a question.
     if sys.platform == "linux":
@@ -115,7 +125,7 @@ def test_a_number_that_means_another_file_is_left_alone(door: DumpSocket, tmp_pa
         try:
             assert not door.is_open
             assert door.accept(0) is None
-            door.knock()
+            door.wake()
             door.close()
             assert os.fstat(number).st_ino == os.fstat(theirs.fileno()).st_ino
         finally:

@@ -22,10 +22,11 @@ from poolwitness.blackbox import format as layout
 from poolwitness.blackbox import reader
 from poolwitness.blackbox.archive import Archive
 from poolwitness.blackbox.errors import Alive, Refused, Unfinished
-from poolwitness.cli.postmortem_events import events
-from poolwitness.cli.postmortem_text import text_of
+from poolwitness.cli.postmortem import events_of
+from poolwitness.cli.state_text import text_of
 from poolwitness.config import Config
-from poolwitness.diagnose.registry import examine
+from poolwitness.diagnose.registry import run_rules
+from poolwitness.report.pipeline import as_lines
 from tests.support.commands import Completed, cli, environ
 from tests.support.programs import environment, run, strict
 
@@ -165,7 +166,13 @@ def test_for_people(left: Path) -> None:
     assert completed.returncode == 0
     text = completed.stdout
     assert "ended without a verdict" in text
-    for part in ("pool 'shop', open", "2 of 2 connections out", "by thread 'first'", "by thread 'third'", "PW202"):
+    for part in (
+        "pool 'shop' (psycopg_pool.ConnectionPool), open",
+        "2 of 2 connections out",
+        "by thread 'first'",
+        "by thread 'third'",
+        "PW202",
+    ):
         assert part in text
     assert "idle in transaction at the last look" in text
     assert "closed" not in text
@@ -403,9 +410,9 @@ def consume(data: bytes) -> bool:
         remains = reader.remains_of(Archive(data, len(data)), "box")
     except Refused:
         return False
-    found = examine(remains.snapshot, Config())[0]
-    json.dumps([dict(event) for _, event in events(remains, len(found))])
-    text_of(remains)
+    found = run_rules(remains.snapshot, Config())[0]
+    lines = as_lines(events_of(remains, found)).splitlines()
+    text_of([json.loads(line) for line in lines])
     return True
 
 

@@ -12,11 +12,11 @@ import pytest
 pytest.importorskip("duckdb")
 pytest.importorskip("chdb")
 
-from poolwitness.logreport import queries as questions
-from poolwitness.logreport.answers import compare
+from poolwitness.logreport import queries
+from poolwitness.logreport.answers import create_views
 from poolwitness.logreport.columns import COLUMNS
-from poolwitness.logreport.reading import read
-from poolwitness.logreport.sources import sources
+from poolwitness.logreport.reading.reader import read_sources as read
+from poolwitness.logreport.reading.sources import find_sources as sources
 from poolwitness.logreport.store import Store
 from tests.support.clickhouse import ClickHouse
 from tests.support.log_lines import Process, day, history
@@ -61,7 +61,7 @@ def log(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 def duck(log: Path) -> Iterator[Store]:
     with Store() as store:
         read(sources([str(log)]), store)
-        compare(store)
+        create_views(store)
         yield store
 
 
@@ -69,8 +69,8 @@ def duck(log: Path) -> Iterator[Store]:
 def house(log: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouse]:
     made = ClickHouse(tmp_path_factory.mktemp("house"))
     made.load(log)
-    for view in questions.VIEWS:
-        made.session.query(questions.text(view))
+    for view in queries.VIEWS:
+        made.session.query(queries.sql(view))
     yield made
     made.session.close()
 
@@ -81,28 +81,26 @@ def test_they_hold_the_same_rows(duck: Store, house: ClickHouse) -> None:
     assert len(rows[0]) > 20
 
 
-@pytest.mark.parametrize("question", questions.QUESTIONS)
+@pytest.mark.parametrize("question", queries.QUERIES)
 def test_they_answer_alike(duck: Store, house: ClickHouse, question: str) -> None:
-    sql = questions.text(question)
+    sql = queries.sql(question)
     answers = [connection.rows(sql) for connection in (duck, house)]
     assert answers[0] == answers[1]
     assert answers[0]
 
 
 def test_what_arrives_twice_is_merged_away(log: Path, house: ClickHouse) -> None:
-    before = house.rows(questions.text("totals"))
+    before = house.rows(queries.sql("totals"))
     house.load(log)
     house.session.query("OPTIMIZE TABLE events FINAL")
-    assert house.rows(questions.text("totals")) == before
+    assert house.rows(queries.sql("totals")) == before
 
 
 def test_both_tables_have_the_columns_that_are_read() -> None:
-    columns = [
-        re.findall(r"(?m)^    (\w+) [A-Z]", questions.text(f"{name}/table")) for name in ("duckdb", "clickhouse")
-    ]
+    columns = [re.findall(r"(?m)^    (\w+) [A-Z]", queries.sql(f"{name}/table")) for name in ("duckdb", "clickhouse")]
     assert columns[0] == columns[1]
     assert set(columns[0]) == {"moment", "process", "pool_file", *(column.name for column in COLUMNS)}
-    load = questions.text("clickhouse/load")
+    load = queries.sql("clickhouse/load")
     assert re.findall(r"^    .* AS (\w+),?$", load[: load.index("FROM (")], re.M) == columns[1]
     for column in COLUMNS:
         types = {"text": "String", "integer": "Int64", "real": "Float64"}

@@ -17,7 +17,7 @@ import pytest
 pytest.importorskip("duckdb")
 pytest.importorskip("playwright")
 
-from poolwitness.logreport.renderings import page
+from poolwitness.logreport.renderings import html_page
 from tests.support.log_lines import Process, day
 from tests.support.reports import report_of
 
@@ -67,7 +67,7 @@ def browser() -> Iterator[Any]:
 def rendered(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[int, Path]:
     folder = tmp_path_factory.mktemp("page")
     path = folder / "report.html"
-    path.write_text(page.render(report_of(folder, content(request.param))), encoding="utf-8")
+    path.write_text(html_page.render(report_of(folder, content(request.param))), encoding="utf-8")
     return request.param, path
 
 

@@ -160,7 +160,7 @@ def test_without_our_sitecustomize_the_command_runs_all_the_same(check: list[str
 @posix
 def test_with_half_of_us_missing_the_command_runs_all_the_same(without_sitedir: Path) -> None:
     shutil.copytree(SITEDIR, without_sitedir / "poolwitness" / "site")
-    (without_sitedir / "poolwitness" / "cli" / "evidence.py").write_text("raise SyntaxError('torn')")
+    (without_sitedir / "poolwitness" / "cli" / "run" / "agent_output.py").write_text("raise SyntaxError('torn')")
     run, _ = start("--check", "--", sys.executable, "-c", "print('ran')", package=without_sitedir)
     assert (run.returncode, run.stdout) == (0, "ran\n")
     assert "could not be set up: torn" in run.stderr

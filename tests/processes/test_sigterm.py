@@ -70,11 +70,11 @@ def test_who_ignores_it_goes_on_ignoring_it(dsn: str) -> None:
 def test_a_verdict_is_told_once_when_it_comes_in_the_middle_of_another(dsn: str) -> None:
     program = POOL + (
         "from poolwitness.runtime import verdict\n"
-        "original = verdict.Verdict._end_blackbox\n"
-        "def end(self):\n"
+        "original = verdict.Verdict._report\n"
+        "def report(self, *arguments):\n"
         f"    {ITSELF}\n"
-        "    return original(self)\n"
-        "verdict.Verdict._end_blackbox = end\n"
+        "    return original(self, *arguments)\n"
+        "verdict.Verdict._report = report\n"
         "pool.close()\n"
     )
     ran = run(program, asked(dsn))
@@ -85,11 +85,11 @@ def test_a_verdict_is_told_once_when_it_comes_in_the_middle_of_another(dsn: str)
 
 def test_the_second_signal_is_obeyed_at_once(dsn: str) -> None:
     program = POOL + (
-        "from poolwitness.runtime import lifecycle_events\n"
+        "from poolwitness.runtime import verdict\n"
         "def stuck(self, *arguments):\n"
         f"    {ITSELF}\n"
         "    threading.Event().wait(60)\n"
-        "announcing.LifecycleEvents.opened = stuck\n" + ITSELF
+        "verdict.Verdict._report = stuck\n" + ITSELF
     )
     ran = run(program, asked(dsn), timeout_s=30)
     assert (ran.status, ran.verdict) == (-signal.SIGTERM, "")

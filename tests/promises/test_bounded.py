@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from poolwitness.config import PROFILES
+from poolwitness.diagnose.lifecycle import exit_delayed
 from poolwitness.report.finalizer_events import LateExit
 from poolwitness.report.open_sinks import json_renderer
 from poolwitness.report.pipeline import Pipeline
 from poolwitness.report.rate_limit import ALL_PER_MINUTE, MOST_KEYS, PER_MINUTE, RateLimit
 from poolwitness.report.sinks import file_sink
-from poolwitness.runtime.reporter import MOST_HELD_BACK_TOLD
+from poolwitness.runtime.reporter import MOST_HELD_BACK_LINES
 from tests.support.programs import environment, run, strict
 from tests.support.snapshots import pool
 
@@ -94,12 +95,12 @@ def test_pools_of_as_many_lines_are_bounded_too(count: int) -> None:
     verdict = events[-1]
     assert verdict["poolwitness.found.PW001"] == count
     findings = [event for event in events if event["event"] == "poolwitness.finding"]
-    assert len(events) <= ALL_PER_MINUTE * MINUTES + MOST_HELD_BACK_TOLD + 2
+    assert len(events) <= ALL_PER_MINUTE * MINUTES + MOST_HELD_BACK_LINES + 2
     assert size < 4096 * len(events)
     opened = sum(event["event"] == "poolwitness.pool.opened" for event in events)
     assert verdict["poolwitness.suppressed"] == 2 * count - opened - len(findings) > 0
     held_back = [event for event in events if event["event"] == "poolwitness.finding.held_back"]
-    assert len(held_back) == min(MOST_HELD_BACK_TOLD, count - len(findings))
+    assert len(held_back) == min(MOST_HELD_BACK_LINES, count - len(findings))
 
 
 def test_pools_that_come_and_go_do_not_flood_either() -> None:
@@ -139,7 +140,7 @@ def test_all_stories_together_have_a_limit_and_are_forgotten_in_time() -> None:
 def test_exits_that_go_wrong_by_the_hundred(profile: str, exception: str | None, tmp_path: Path) -> None:
     path = tmp_path / "lines.jsonl"
     sink = file_sink(str(path), json_renderer(profile))
-    late = LateExit(Pipeline([sink]), (3, 14, 0))
+    late = LateExit(Pipeline([sink]), (3, 14, 0), exit_delayed)
     for number in range(1, 301):
         late.notice(pool(id=number, name=f"pool-{number}"))(0.25, exception)
     sink.close()

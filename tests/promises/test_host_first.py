@@ -202,9 +202,8 @@ def test_the_host_s_call_is_made_once() -> None:
 INTERRUPTED = """
     import signal, sys, threading
     from psycopg_pool import ConnectionPool
-    from poolwitness.runtime import lifecycle_events as announcing
-    from poolwitness import hearing
     from poolwitness.ledger import ledger
+    from poolwitness.runtime import checks, reporter
     {where}
     interrupted = 0
     for turn in range(3):
@@ -221,9 +220,9 @@ INTERRUPTED = """
 """
 PLACES = {
     "before the constructor": "ledger.Ledger.add",
-    "while opening": "hearing.Hearing.opened",
-    "while closing": "hearing.Hearing.closed",
-    "while writing": "announcing.LifecycleEvents.opened",
+    "while opening": "checks.RuleChecks.pool_opened",
+    "while closing": "checks.RuleChecks.pool_closed",
+    "while writing": "reporter.Reporter.emit",
 }
 
 

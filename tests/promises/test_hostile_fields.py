@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from poolwitness.config import PROFILES as NAMES
-from poolwitness.contract.events import EVENTS, Event
+from poolwitness.report.events import EVENTS, EventKind
 from poolwitness.report.json_lines import JsonRenderer
 from poolwitness.report.open_sinks import json_renderer
 from poolwitness.report.profiles import restored
@@ -105,7 +105,7 @@ def renderer(profile: str) -> JsonRenderer:
 @pytest.mark.matrix_once
 @pytest.mark.parametrize("profile", ["default", *[pytest.param(name, marks=pytest.mark.slow) for name in NAMES[1:]]])
 @pytest.mark.parametrize("event", EVENTS, ids=samples.EVENTS_BY_NAME)
-def test_each_hostile_value_in_each_field(event: Event, profile: str) -> None:
+def test_each_hostile_value_in_each_field(event: EventKind, profile: str) -> None:
     """The envelope's own fields among them, and those that only some events of the name have."""
     render, full = renderer(profile), samples.full(event)
     good = samples.own_fields(event)
@@ -119,7 +119,7 @@ def test_each_hostile_value_in_each_field(event: Event, profile: str) -> None:
 @pytest.mark.matrix_once
 @pytest.mark.parametrize("profile", NAMES[1:])
 @pytest.mark.parametrize("event", EVENTS, ids=samples.EVENTS_BY_NAME)
-def test_one_hostile_value_in_each_field(event: Event, profile: str) -> None:
+def test_one_hostile_value_in_each_field(event: EventKind, profile: str) -> None:
     render, good = renderer(profile), samples.own_fields(event)
     makers = list(HOSTILE.values())
     for number, name in enumerate(samples.full(event)):
@@ -161,6 +161,6 @@ def test_any_values_in_any_fields(data: st.DataObject) -> None:
     {"event": "x", "timestamp": "x", "poolwitness.seq": "x", "process.pid": "x", "self": 1, "method_name": 2},
 )
 @example(samples.EVENTS_BY_NAME["poolwitness.verdict"], "gcp", dict.fromkeys(range(300), "x" * 2000))
-def test_fields_of_any_name(event: Event, profile: str, more: dict[Any, Any]) -> None:
+def test_fields_of_any_name(event: EventKind, profile: str, more: dict[Any, Any]) -> None:
     good = samples.own_fields(event)
     check(event.name, written(event.name, {**good, **more, **good}, renderer(profile)))

@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from poolwitness.logreport import queries as questions
+from poolwitness.logreport import queries
 
 
 class ClickHouse:
@@ -15,7 +15,7 @@ class ClickHouse:
 
     def __init__(self, folder: Path) -> None:
         self.session = import_module("chdb.session").Session(str(folder))
-        for statement in ("CREATE DATABASE shop", "USE shop", questions.text("clickhouse/table")):
+        for statement in ("CREATE DATABASE shop", "USE shop", queries.sql("clickhouse/table")):
             self.session.query(statement)
         self.session.query("CREATE TABLE lines (raw String) ENGINE = MergeTree ORDER BY tuple()")
 
@@ -23,7 +23,7 @@ class ClickHouse:
         """Take in files of lines."""
         for log in logs:
             self.session.query(f"INSERT INTO lines SELECT raw FROM file('{log}', LineAsString, 'raw String')")
-        self.session.query(questions.text("clickhouse/load"))
+        self.session.query(queries.sql("clickhouse/load"))
         self.session.query("TRUNCATE TABLE lines")
 
     def rows(self, sql: str) -> list[dict[str, Any]]:

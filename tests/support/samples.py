@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from poolwitness.contract.events import EVENTS, Event
+from poolwitness.contract.event_fields import every_field
+from poolwitness.report.events import EVENTS, EventKind
 
 
-def full(event: Event) -> dict[str, Any]:
+def full(event: EventKind) -> dict[str, Any]:
     """An event with all of its fields."""
-    sample = {field.sample_name: field.example for field in event.every_field}
+    sample = {field.sample_name: field.example for field in every_field(event)}
     return {**sample, "event": event.name}
 
 
-def own_fields(event: Event) -> dict[str, Any]:
+def own_fields(event: EventKind) -> dict[str, Any]:
     """What a pipeline is given for it: all but what the envelope itself says."""
     given = full(event)
     for name in ("timestamp", "event", "logger", "process.pid", "poolwitness.schema_version", "poolwitness.run_id"):

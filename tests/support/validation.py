@@ -48,7 +48,7 @@ def prefixes(event: Event) -> Iterator[str]:
 def _told(problem: jsonschema.ValidationError, event: Event) -> str:
     if problem.validator == "additionalProperties":
         return (
-            f"{event.get('event')}: {problem.message}. A new field needs its type in report/kinds.py, its meaning in "
-            "schema/events.py, and `python -m tools.generate` (docs/events.md says what may change)"
+            f"{event.get('event')}: {problem.message}. A new field needs a row in report/fields.py, its name "
+            "in report/events.py or at its rule, and `make generate` (docs/events.md says what may change)"
         )
     return f"{event.get('event')}: {'.'.join(map(str, problem.absolute_path))}: {problem.message}"

@@ -7,17 +7,16 @@ clearing it: a process that is killed in between leaves a record that nobody rea
 from __future__ import annotations
 
 import os
-import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from poolwitness.blackbox import format as layout
 from poolwitness.blackbox.writer import Writer
-from poolwitness.ledger.connections import NOT_BOXED
-from poolwitness.ledger.pools import TrackedConnection, TrackedPool
-from poolwitness.ledger.stacks import RawStack, resolve
-from poolwitness.snapshot.frames import current_frames
+from poolwitness.ledger.connections import NOT_BOXED, TrackedConnection
+from poolwitness.ledger.pools import TrackedPool
+from poolwitness.ledger.stacks import RawStack, current_frames, resolve
+from poolwitness.model.startup import clock
 
 # The record that is never read: for what has no room.
 SCRATCH = layout.HOLDERS.at(0)
@@ -61,23 +60,23 @@ class CheckoutRecords:
         pack_into, settle, look_up, failed = layout.HOLD.pack_into, self._settle, self._look_up, self.failed
         forked, buffer, state_at = self.forked, self.buffer, layout.STATE
 
-        def taken(slot: TrackedConnection) -> None:
+        def taken(connection: TrackedConnection) -> None:
             try:
-                at = slot.box
+                at = connection.box
                 if not at or forked:
-                    at = settle(slot)
-                holder = slot.holder
+                    at = settle(connection)
+                holder = connection.holder
                 into, raw, name, stack, state = holder.boxed if holder is not None else NOT_BOXED
                 # What the same holder wrote last is most often what it writes now.
-                if raw != slot.raw or into is not buffer:
-                    name, stack, state = look_up(slot)
-                pack_into(buffer, at, name, slot.taken_mono, stack, state)
+                if raw != connection.taken_from or into is not buffer:
+                    name, stack, state = look_up(connection)
+                pack_into(buffer, at, name, connection.taken_mono, stack, state)
             except Exception as error:  # noqa: BLE001 - ours alone: the checkout itself is kept by the ledger
                 failed(error)
 
-        def returned(slot: TrackedConnection) -> None:
+        def returned(connection: TrackedConnection) -> None:
             try:
-                at = slot.box
+                at = connection.box
                 if at and not forked:
                     buffer[at + state_at] = 0
             except Exception as error:  # noqa: BLE001 - as above
@@ -89,9 +88,9 @@ class CheckoutRecords:
 
         return taken, returned, write_into
 
-    def _look_up(self, slot: TrackedConnection) -> tuple[bytes, int, int]:
+    def _look_up(self, connection: TrackedConnection) -> tuple[bytes, int, int]:
         """What is written of a holder and its stack: the name, the stack's number and the state."""
-        raw, holder = slot.raw or (), slot.holder
+        raw, holder = connection.taken_from or (), connection.holder
         stack = self._number_of(raw)
         if holder is None:
             return b"", stack, layout.TAKEN_BY_THREAD
@@ -100,15 +99,15 @@ class CheckoutRecords:
         holder.boxed = (self.buffer, raw, name, stack, state)
         return name, stack, state
 
-    def reset(self, slots: list[TrackedConnection]) -> None:
+    def reset(self, connections: list[TrackedConnection]) -> None:
         """Write nowhere: the mapping is another process's, or is going.
 
         Args:
-            slots: those that have a record in it.
+            connections: those that have a record in it.
         """
         self._use(bytearray(SCRATCH + layout.HOLDERS.size))
-        for slot in slots:
-            slot.box = 0
+        for connection in connections:
+            connection.box = 0
         self.lost.clear()
         self._known.clear()
         self._known_count = 0
@@ -117,21 +116,23 @@ class CheckoutRecords:
         self.buffer = buffer
         self._write_into(buffer)
 
-    def _settle(self, slot: TrackedConnection) -> int:
+    def _settle(self, connection: TrackedConnection) -> int:
         """Give a connection its record; the scratch record where there is none to give."""
         writer = self.writer()
-        slot.box = at = SCRATCH if writer is None else self._new(writer, slot.entry, slot.id, "checkouts")
+        connection.box = at = (
+            SCRATCH if writer is None else self._new(writer, connection.pool, connection.id, "checkouts")
+        )
         return at
 
-    def _new(self, writer: Writer, entry: TrackedPool, number: int, what: str) -> int:
+    def _new(self, writer: Writer, pool: TrackedPool, number: int, what: str) -> int:
         if self.buffer is not writer.map:
             self._use(writer.map)
-        record = (writer.holders.take() or self._oldest_lost()) if self.keep(writer, entry) else 0
+        record = (writer.holders.take() or self._oldest_lost()) if self.keep(writer, pool) else 0
         if not record:
             writer.drop(what)
             return SCRATCH
         at = layout.HOLDERS.at(record)
-        layout.IDENTITY.pack_into(writer.map, at + layout.IDENTITY_AT, entry.id, number)
+        layout.IDENTITY.pack_into(writer.map, at + layout.IDENTITY_AT, pool.id, number)
         return at
 
     def _oldest_lost(self) -> int:
@@ -142,51 +143,51 @@ class CheckoutRecords:
         self.buffer[layout.HOLDERS.at(record) + layout.STATE] = layout.IN
         return record
 
-    def gone(self, slot: TrackedConnection) -> None:
-        """A connection was garbage-collected: its record is free, or tells of a lost slot."""
-        at = slot.box
+    def gone(self, connection: TrackedConnection) -> None:
+        """A connection was garbage-collected: its record is free, or tells of a lost connection."""
+        at = connection.box
         if not at or at == SCRATCH or self.forked:
             return
         writer = self.writer()
         if writer is None:
             return
         record = (at - layout.HOLDERS.offset) // layout.HOLDERS.size
-        if slot.raw is None:
+        if connection.taken_from is None:
             self.buffer[at + layout.STATE] = layout.IN
             writer.holders.back.append(record)
             return
-        in_task = slot.holder is not None and slot.holder.in_task
-        if slot.entry.closed_at is None:
+        in_task = connection.holder is not None and connection.holder.in_task
+        if connection.pool.life.closed_at is None:
             state = layout.LOST_BY_TASK if in_task else layout.LOST_BY_THREAD
         else:
             state = layout.LOST_CLOSED_BY_TASK if in_task else layout.LOST_CLOSED_BY_THREAD
-        layout.SEEN.pack_into(self.buffer, at + layout.SEEN_AT, slot.taken_mono, time.monotonic(), 0)
+        layout.SEEN.pack_into(self.buffer, at + layout.SEEN_AT, connection.taken_mono, clock.monotonic(), 0)
         self.buffer[at + layout.STATE] = state
         self.lost.append(record)
 
-    def seen(self, slots: list[TrackedConnection]) -> None:
+    def seen(self, connections: list[TrackedConnection]) -> None:
         """Note how the connections that are out stand now, and whether who took them is still there."""
         idents = frozenset(current_frames())
-        for slot in slots:
-            at, since_mono, conn = slot.box, slot.taken_mono, slot.ref()
-            if slot.raw is None or conn is None or not at or at == SCRATCH:
+        for connection in connections:
+            at, since_mono, conn = connection.box, connection.taken_mono, connection.ref()
+            if connection.taken_from is None or conn is None or not at or at == SCRATCH:
                 continue
             status = int(conn.pgconn.transaction_status) + 1
-            if slot.holder is not None and not slot.holder.is_there(idents):
+            if connection.holder is not None and not connection.holder.is_alive(idents):
                 status |= layout.SEEN_GONE
-            active_mono = max(since_mono, slot.active_mono)
+            active_mono = max(since_mono, connection.active_mono)
             # A reader that finds another since in the record knows that this is of an earlier checkout.
             layout.SEEN.pack_into(self.buffer, at + layout.SEEN_AT, since_mono, active_mono, status)
 
-    def began_waiting(self, entry: TrackedPool, raw: RawStack, holder: str, in_task: bool) -> int:
+    def began_waiting(self, pool: TrackedPool, raw: RawStack, holder: str, in_task: bool) -> int:
         """A request waits; gives what `ended_waiting` takes."""
         writer = self.writer()
         if writer is None:
             return SCRATCH
-        at = self._new(writer, entry, 0, "requests")
+        at = self._new(writer, pool, 0, "requests")
         name = holder.encode("utf-8", "replace")
         state = layout.WAITING_TASK if in_task else layout.WAITING_THREAD
-        layout.HOLD.pack_into(self.buffer, at, name, time.monotonic(), self._number_of(raw), state)
+        layout.HOLD.pack_into(self.buffer, at, name, clock.monotonic(), self._number_of(raw), state)
         return at
 
     def ended_waiting(self, at: int, pid: int) -> None:

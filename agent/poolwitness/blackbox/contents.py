@@ -9,7 +9,7 @@ from typing import NamedTuple
 from poolwitness._version import __version__
 from poolwitness.blackbox.identity import Identity
 from poolwitness.config import Config
-from poolwitness.model.records import PoolRecord, ProcessRecord, Snapshot, Stack
+from poolwitness.model.records import PoolRecord, ProcessRecord, Snapshot, WaitingRequest
 
 MOMENT = "postmortem"
 
@@ -41,16 +41,6 @@ class PoolDocument(NamedTuple):
 
     pool: PoolRecord
     refused_mono: float = 0.0
-
-
-class WaitingRequest(NamedTuple):
-    """A request that was waiting for a connection."""
-
-    pool_id: int
-    request: Stack
-    waited_s: float
-    holder: str
-    in_task: bool
 
 
 class Remains(NamedTuple):

@@ -20,7 +20,7 @@ _NOT_SUPPORTED = (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS)
 _kept: list[Any] = []
 
 
-class Mapping:
+class BoxFile:
     """One mapped file of the layout's size, with its header written.
 
     Args:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from poolwitness.snapshot import threads
+from poolwitness.ledger import os_threads
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
     """A process, told from every other that has had or will have its pid.
 
-    ``started`` is what `threads.started` gives; ``boot`` and ``namespace`` are zero where the system has no such thing.
+    ``started`` is what `os_threads.started` gives; ``boot`` and ``namespace`` are zero if the system has no such thing.
     """
 
     pid: int
@@ -31,14 +31,14 @@ class Identity:
             self.boot == _boot()
             and self.namespace == _namespace()
             and self.started != 0
-            and threads.started(self.pid) == self.started
+            and os_threads.started(self.pid) == self.started
         )
 
 
 def own() -> Identity:
     """This process."""
     pid = os.getpid()
-    return here(pid, threads.started(pid))
+    return here(pid, os_threads.started(pid))
 
 
 def here(pid: int, started: int) -> Identity:

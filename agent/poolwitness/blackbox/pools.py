@@ -63,7 +63,7 @@ class Pools:
         if not writer.has(entry.id):
             return
         self.failing.discard(entry.id)
-        if entry.dropped or entry.lost:
+        if entry.life.dropped or entry.lost:
             self.write(writer, entry)
             self._past.append(entry.id)
         else:
@@ -98,7 +98,7 @@ class Pools:
 
 
 def _refused_mono(entry: TrackedPool) -> float:
-    return float(entry.exhaustion[6]) if entry.exhaustion is not None else 0.0
+    return float(entry.exhaustion.last_mono) if entry.exhaustion is not None else 0.0
 
 
 def _lean(worker: WorkerRecord) -> WorkerRecord:

@@ -8,9 +8,9 @@ from collections import defaultdict
 from poolwitness.blackbox import documents
 from poolwitness.blackbox import format as layout
 from poolwitness.blackbox.archive import LATEST_MONO, Archive
-from poolwitness.blackbox.contents import MOMENT, PoolDocument, ProcessDocument, Remains, WaitingRequest
+from poolwitness.blackbox.contents import MOMENT, PoolDocument, ProcessDocument, Remains
 from poolwitness.blackbox.errors import Refused
-from poolwitness.model.records import CheckoutRecord, PoolRecord, Snapshot
+from poolwitness.model.records import CheckoutRecord, PoolRecord, Snapshot, WaitingRequest
 
 # A request that was refused longer ago than this is an episode that was over.
 QUIET_S = 60.0

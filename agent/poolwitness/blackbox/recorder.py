@@ -1,14 +1,13 @@
-"""The black box of a running process: what the observers tell it is in a shared mapping before they go on.
+"""The observer that writes a black box: what the patches see is in a file before the program goes on.
 
-It is asked in the host's threads and holds no lock. A connection that is taken or returned is one record, see
-`holding`; everything else is told by writing the pool's document anew, see `pools`.
+It is called in the program's threads and takes no lock. A connection that is taken or returned is one record, see
+`checkouts`; everything else rewrites the pool's document, see `pools`.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -16,142 +15,166 @@ from poolwitness.blackbox import documents, identity
 from poolwitness.blackbox import format as layout
 from poolwitness.blackbox.checkouts import CheckoutRecords
 from poolwitness.blackbox.contents import ProcessDocument
-from poolwitness.blackbox.file import Mapping
+from poolwitness.blackbox.file import BoxFile
 from poolwitness.blackbox.pools import Pools
 from poolwitness.blackbox.writer import Writer
 from poolwitness.config import Config
-from poolwitness.guards import Guard, fail
+from poolwitness.guards import Guard
+from poolwitness.ledger.connections import TrackedConnection
 from poolwitness.ledger.ledger import Ledger
-from poolwitness.ledger.pools import TrackedConnection, TrackedPool
+from poolwitness.ledger.observers import Observer
+from poolwitness.ledger.pools import TrackedPool
 from poolwitness.ledger.stacks import RawStack
 from poolwitness.model.records import PoolRecord, Snapshot
 
+# Without these the file would no longer be kept up to date.
+_NEEDED = frozenset({"blackbox", "checkouts", "pools"})
 
-class BlackBoxRecorder:
-    """What one process writes for the case that it cannot speak any more.
 
-    ``forked`` is to be appended to in every forked child.
+class BlackBoxRecorder(Observer):
+    """What one process writes for `poolwitness postmortem`.
 
     Args:
-        config: the settings; the file is made in its ``blackbox`` when there is something to write.
-        ledger: where pools and connections are kept.
-        record: makes the frozen record of a pool.
+        config: the settings; the file is created in its ``blackbox`` when there is something to write.
+        ledger: where pools and connections are tracked.
+        freeze: makes the record of a pool.
         versions: the installed releases.
-        problem: told one sentence when the file cannot be made.
-        part: the containment.
+        problem: gets one sentence when the file cannot be created.
+        guard: contains what our lines raise.
     """
 
     def __init__(
         self,
         config: Config,
         ledger: Ledger,
-        record: Callable[[TrackedPool], PoolRecord],
+        freeze: Callable[[TrackedPool], PoolRecord],
         versions: dict[str, tuple[int, ...]],
         problem: Callable[[str], None],
-        part: Guard,
+        guard: Guard,
     ) -> None:
         self.config = config
-        self.directory = os.path.abspath(config.blackbox)  # the program may go elsewhere
+        self.directory = os.path.abspath(config.blackbox)  # the program may change its directory
         self.ledger = ledger
         self.versions = versions
         self.problem = problem
-        self.part = part
-        self.forked: deque[int] = deque()
-        self.pools = Pools(record)
+        self.guard = guard
+        self.pools = Pools(freeze)
         self._pid = os.getpid()
         self._ended = False
         self._writer: Writer | None = None
         self._writers: dict[int, Writer] = {}
-        self.holding = CheckoutRecords(self.writer, self.pools.keep, self.forked, self._failed)
-        self.taken, self.returned = self.holding.taken, self.holding.returned
-        if "uwsgi" in sys.modules:  # it forks behind Python's back
-            self.taken, self.returned = self._comparing(self.taken), self._comparing(self.returned)
+        self._sweep_mark = 0
+        self.checkouts = CheckoutRecords(self.writer, self.pools.keep, ledger.forked, self._failed)
+        # uWSGI forks without running Python's hooks.
+        self._compares_pids = "uwsgi" in sys.modules
 
-    # what the agent tells
+    # pools
 
-    def pool(self, entry: TrackedPool) -> None:
-        """A pool was made, opened or closed, or something about it has changed."""
-        with self.part:
-            if self.part.enabled and entry.name and (writer := self.writer()) is not None:
-                self.pools.write(writer, entry)
+    def pool_created(self, pool: TrackedPool) -> None:
+        if pool.life.opened_at is None:
+            self._write(pool)
 
-    def connect_failed(self, entry: TrackedPool, new: bool) -> None:
-        """A connection could not be made: written once for each kind of error, and when it begins to fail again."""
-        if new or entry.id not in self.pools.failing:
-            self.pool(entry)
+    def pool_opened(self, pool: TrackedPool) -> None:
+        self._write(pool)
 
-    def connected(self, entry: TrackedPool) -> None:
-        """A connection was made: written when that had failed before."""
-        if entry.id in self.pools.failing:
-            self.pool(entry)
+    def pool_changed(self, pool: TrackedPool, change: str) -> None:
+        if change not in ("opened_in_constructor", "used_after_close"):
+            self._write(pool)
 
-    def pool_gone(self, entry: TrackedPool) -> None:
-        """A pool was garbage-collected."""
-        with self.part:
-            if self.part.enabled and self._writer is not None and not self.forked:
-                self.pools.let_go(self._writer, entry)
+    def pool_closed(self, pool: TrackedPool) -> None:
+        self._write(pool)
 
-    def slot_gone(self, slot: TrackedConnection) -> None:
-        """A connection was garbage-collected."""
-        with self.part:
-            if self.part.enabled:
-                self.holding.gone(slot)
+    def pool_collected(self, pool: TrackedPool) -> None:
+        if self._writer is not None and not self.ledger.forked:
+            self.pools.let_go(self._writer, pool)
 
-    def began_waiting(self, pool: Any, raw: RawStack, holder: str, in_task: bool) -> tuple[int, int]:
-        """A request waits for a connection of a pool; gives what `ended_waiting` takes."""
-        entry = self.ledger.find(pool)
-        if entry is None or not entry.name:
+    def request_refused(self, pool: TrackedPool, error: BaseException, is_new: bool) -> None:
+        if is_new:
+            self._write(pool)
+
+    def connection_failed(self, pool: TrackedPool, is_new: bool) -> None:
+        # Once for each kind of error, and when connecting begins to fail again.
+        if is_new or pool.id not in self.pools.failing:
+            self._write(pool)
+
+    def connection_made(self, pool: TrackedPool, seconds: float) -> None:
+        if pool.id in self.pools.failing:
+            self._write(pool)
+
+    # checkouts and requests
+
+    def checkout_taken(self, connection: TrackedConnection) -> None:
+        if self._compares_pids:
+            self._detect_fork()
+        self.checkouts.taken(connection)
+
+    def checkout_returned(self, connection: TrackedConnection) -> None:
+        if self._compares_pids:
+            self._detect_fork()
+        self.checkouts.returned(connection)
+
+    def connection_collected(self, connection: TrackedConnection) -> None:
+        self.checkouts.gone(connection)
+
+    def request_waiting(self, pool: Any, request: RawStack, holder: str, in_task: bool) -> tuple[int, int]:
+        tracked = self.ledger.find(pool)
+        if tracked is None or tracked.info is None:
             return 0, 0
-        return self.holding.began_waiting(entry, raw, holder, in_task), self._pid
+        return self.checkouts.began_waiting(tracked, request, holder, in_task), self._pid
 
-    def ended_waiting(self, at: int, pid: int) -> None:
-        """It waits no more."""
+    def request_done(self, waiting: Any) -> None:
+        at, pid = waiting
         if at:
-            self.holding.ended_waiting(at, pid)
+            self.checkouts.ended_waiting(at, pid)
 
-    def mark(self) -> int:
-        """To be taken before the snapshot of a sweep: what is written meanwhile is newer than the snapshot."""
-        return self._writer.generation() if self._writer is not None and not self.forked else 0
+    # the process
 
-    def swept(self, mark: int, snapshot: Snapshot) -> None:
-        """The process is alive, and this is how things stand.
+    def sweeping(self) -> None:
+        # What is written after this is newer than the sweep's snapshot.
+        self._sweep_mark = self._writer.generation() if self._writer is not None and not self.ledger.forked else 0
 
-        Args:
-            mark: what `mark` gave before the snapshot was taken.
-            snapshot: the sweep's.
-        """
-        with self.part:
-            if mark and self.part.enabled and (writer := self.writer()) is not None:
-                writer.mapping.anchor(snapshot.taken_mono, snapshot.taken_at)
-                self.holding.seen(list(self.ledger.slots.values()))
-                self.pools.write_all(writer, mark, snapshot, self.ledger.entries())
+    def swept(self, snapshot: Snapshot) -> None:
+        if self._sweep_mark and (writer := self.writer()) is not None:
+            writer.mapping.anchor(snapshot.taken_mono, snapshot.taken_at)
+            self.checkouts.seen(list(self.ledger.connections.values()))
+            self.pools.write_all(writer, self._sweep_mark, snapshot, self.ledger.entries())
 
-    def verdict(self) -> None:
-        """The process has said what it had to say: its file is of no use any more."""
-        with self.part:
-            self._finish()
+    def forked(self) -> None:
+        self._leave_parent()
+
+    def verdict_given(self) -> None:
+        """All that a dead process would have to report was reported: remove the file."""
+        self._finish()
+
+    def component_failed(self, guard: Guard) -> None:
+        """Remove the file: one that is not kept up to date would list connections that were returned long ago."""
+        if guard.name in _NEEDED:
+            self._give_up()
 
     def discard(self) -> None:
         """The agent leaves the process."""
         writer = self._writer
-        self.give_up()
+        self._give_up()
         if writer is not None:
             writer.mapping.let_go()
 
     # the file
 
     def writer(self) -> Writer | None:
-        """The writer of this process, made when it is first wanted; None when none can be made, or all is over."""
-        self._notice_fork()
-        if self.forked:
-            self._leave_parent()
+        """The writer of this process, created when it is first wanted; None if none can be created, or all is over."""
+        self._detect_fork()
+        self._leave_parent()
         if self._writer is None and not self._ended:
             self._open()
         return self._writer
 
+    def _write(self, pool: TrackedPool) -> None:
+        if pool.info is not None and (writer := self.writer()) is not None:
+            self.pools.write(writer, pool)
+
     def _open(self) -> None:
         try:
-            writer = Writer(Mapping(self.directory, identity.own()))
+            writer = Writer(BoxFile(self.directory, identity.own()))
         except OSError as error:
             self._ended = True
             directory, reason = self.config.blackbox[:200], error.strerror or error
@@ -162,28 +185,22 @@ class BlackBoxRecorder:
             return
         process = ProcessDocument.of_this_process(self.config, self.versions)
         writer.write(layout.PROCESS, writer.generation(), documents.dump(process, writer.stack))
-        # Two threads may make their first pools at once.
+        # Two threads may create their first pools at once.
         self._writer = self._writers.setdefault(self._pid, writer)
         if self._writer is not writer:
             writer.mapping.finish()
             writer.mapping.let_go()
 
-    def _comparing(self, call: Callable[[TrackedConnection], None]) -> Callable[[TrackedConnection], None]:
-        def compared(slot: TrackedConnection) -> None:
-            self._notice_fork()
-            call(slot)
-
-        return compared
-
-    def _notice_fork(self) -> None:
-        if os.getpid() != self._pid:
-            self.forked.append(1)
+    def _detect_fork(self) -> None:
+        if os.getpid() != self._pid and not self.ledger.forked:
+            self.ledger.forked.append(1)
 
     def _leave_parent(self) -> None:
         """In a forked child: nothing goes into the parent's file any more."""
-        self.forked.clear()
+        if os.getpid() == self._pid:
+            return
         self._pid = os.getpid()
-        self.holding.reset(list(self.ledger.slots.values()))
+        self.checkouts.reset(list(self.ledger.connections.values()))
         self.pools.reset()
         parents, self._writer, self._writers = self._writer, None, {}
         self._ended = False
@@ -191,24 +208,20 @@ class BlackBoxRecorder:
             parents.mapping.let_go()
 
     def _finish(self) -> None:
-        self._notice_fork()
-        if self.forked:
-            self._leave_parent()
+        self._leave_parent()
         self._ended = True
         writer, self._writer = self._writer, None
         if writer is not None:
             if os.name == "nt":  # the mapping has to be closed there
-                self.holding.reset(list(self.ledger.slots.values()))
+                self.checkouts.reset(list(self.ledger.connections.values()))
             writer.mapping.finish()
 
-    # containment
-
-    def give_up(self) -> None:
-        """Remove the file: one that is not kept up would tell of connections that came back long ago."""
+    def _give_up(self) -> None:
         try:
             self._finish()
-        except Exception:  # noqa: BLE001 - a part has failed and has been told of
+        except Exception:  # noqa: BLE001 - a component has failed already and was reported
             self._ended = True
 
     def _failed(self, error: Exception) -> None:
-        fail(self.part, type(error), error.__traceback__)
+        if not self.guard.contains(error):
+            raise error

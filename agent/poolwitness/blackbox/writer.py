@@ -10,7 +10,7 @@ import itertools
 from collections import Counter, deque
 
 from poolwitness.blackbox import format as layout
-from poolwitness.blackbox.file import Mapping
+from poolwitness.blackbox.file import BoxFile
 from poolwitness.model.records import Frame, Stack
 
 
@@ -38,7 +38,7 @@ class Writer:
         mapping: its file.
     """
 
-    def __init__(self, mapping: Mapping) -> None:
+    def __init__(self, mapping: BoxFile) -> None:
         self.mapping = mapping
         self.map = mapping.map
         self.holders = Supply(layout.HOLDERS)

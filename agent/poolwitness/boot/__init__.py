@@ -1,6 +1,7 @@
-"""The only door from site: uses os, sys and atexit alone, runs once, never raises.
+"""Enter the interpreter: read the switch, wait for psycopg_pool to be imported, and hook the end of the process.
 
-Whatever the way in (.pth, sitecustomize, activate()), the second boot of a process does nothing.
+Uses os, sys, atexit and time alone until psycopg_pool is imported, runs once, and never raises. However it was called
+(.pth, sitecustomize, activate()), the second call in a process does nothing.
 """
 
 # No annotations from __future__ here: that is a module to import, in every interpreter that is on.
@@ -9,26 +10,17 @@ import atexit
 import os
 import sys
 
+from poolwitness.model.startup import is_on
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_ON = frozenset({"1", "true", "yes", "on"})
-_OFF = frozenset({"", "0", "false", "no", "off"})
-
 booted_by: list[str] = []
 
 
-def is_on(value: str) -> bool | None:
-    """Whether a value of POOLWITNESS switches the agent on; None when it is neither yes nor no."""
-    word = value.strip().lower()
-    if word in _ON:
-        return True
-    return False if word in _OFF else None
-
-
 def boot(how: str) -> None:
-    """Arm the agent at interpreter start, if the environment asks for it.
+    """Start the agent with the interpreter, if the environment asks for it.
 
     Args:
         how: the way in: ``pth`` or ``sitecustomize``.
@@ -42,41 +34,43 @@ def boot(how: str) -> None:
                 _complain(f"POOLWITNESS={value[:40]!r} is neither 1 nor 0, so the agent stays off; set it to 1 or 0")
         elif on and not booted_by:
             booted_by.append(how)
-            _arm({}, how)
+            _wait_for_psycopg_pool({}, how)
     except BaseException as error:  # noqa: BLE001 - SystemExit from a site hook is fatal to the interpreter
         _complain(f"the agent could not start ({type(error).__name__}); the program runs on without it")
 
 
 def activate(settings: "Mapping[str, str]") -> None:
-    """The way in from code: see `poolwitness.activate`."""
-    try:
-        if "activate" in booted_by:
-            return
-        if booted_by:
-            booted_by.append("activate")
-            return
-        booted_by.append("activate")
-        _arm(settings, "activate")
-    except Exception as error:  # noqa: BLE001 - a watcher that cannot start must not stop the program
-        _complain(f"the agent could not start ({type(error).__name__}); the program runs on without it")
+    """Start the agent from code: see `poolwitness.activate`."""
+    if "activate" in booted_by:
+        return
+    is_first = not booted_by
+    booted_by.append("activate")
+    if is_first:
+        from poolwitness.guards import is_ours
+
+        try:
+            _wait_for_psycopg_pool(settings, "activate")
+        except Exception as error:
+            if not is_ours(error):
+                raise
+            _complain(f"the agent could not start ({type(error).__name__}); the program runs on without it")
 
 
 def deactivate() -> None:
-    """The way out: see `poolwitness.deactivate`."""
+    """Remove the agent: see `poolwitness.deactivate`."""
     booted_by.clear()
     atexit.unregister(_at_exit)
-    sigterm = sys.modules.get("poolwitness.boot.sigterm")
-    if sigterm is not None:
-        sigterm.release()
-    imports = sys.modules.get("poolwitness.boot.import_hook")
-    if imports is not None:
-        imports.forget()
+    # Only what is loaded has anything to undo.
+    for name, undo in (("sigterm", "release"), ("import_hook", "remove"), ("first_pool", "unwrap_constructors")):
+        module = sys.modules.get(f"poolwitness.boot.{name}")
+        if module is not None:
+            getattr(module, undo)()
     agent = sys.modules.get("poolwitness.agent")
     if agent is not None:
         agent.stop()
 
 
-def _arm(settings: "Mapping[str, str]", how: str) -> None:
+def _wait_for_psycopg_pool(settings: "Mapping[str, str]", how: str) -> None:
     # Registered first, so that it runs last, after the program's own clean-up.
     atexit.register(_at_exit)
     environ = dict(os.environ)
@@ -88,33 +82,38 @@ def _arm(settings: "Mapping[str, str]", how: str) -> None:
 
         sigterm.install(_at_sigterm)
 
-    def start() -> None:
-        from poolwitness import agent
+    def wrap() -> None:
+        from poolwitness.boot import first_pool
 
-        agent.start(environ, how)
+        first_pool.wrap_constructors(environ, how)
 
     if "psycopg_pool" in sys.modules and hasattr(sys.modules["psycopg_pool"], "AsyncConnectionPool"):
-        start()
+        wrap()
     else:
-        from poolwitness.boot import import_hook as imports
+        from poolwitness.boot import import_hook
 
-        imports.when_imported("psycopg_pool", start)
+        import_hook.when_imported("psycopg_pool", wrap)
 
 
 def _at_exit() -> None:
     try:
         _end()
-    except Exception as error:  # noqa: BLE001 - atexit would print a traceback the program does not have
+    except Exception as error:
+        from poolwitness.guards import is_ours
+
+        # atexit would print a traceback that the program does not have.
+        if not is_ours(error):
+            raise
         _complain(f"no verdict: {type(error).__name__} at exit")
 
 
 def _end() -> None:
-    agent, sigterm = (sys.modules.get(f"poolwitness.{name}") for name in ("agent", "boot.sigterm"))
+    agent, sigterm = sys.modules.get("poolwitness.agent"), sys.modules.get("poolwitness.boot.sigterm")
     if sigterm is not None:
         sigterm.hold()
     try:
         if agent is not None:
-            agent.at_exit("atexit")
+            agent.give_verdict("atexit")
     finally:
         if sigterm is not None:
             sigterm.release()
@@ -124,50 +123,15 @@ def _at_sigterm() -> None:
     try:
         agent = sys.modules.get("poolwitness.agent")
         if agent is not None:
-            agent.at_exit("SIGTERM")
-    except Exception as error:  # noqa: BLE001 - a thread of ours would print a traceback the program does not have
+            agent.give_verdict("SIGTERM")
+    except Exception as error:  # noqa: BLE001 - a thread of ours would print a traceback that the program does not have
         _complain(f"no verdict: {type(error).__name__} on SIGTERM")
 
 
 def _complain(sentence: str) -> None:
-    # Nothing that could report may be loaded, or work: one event, made by hand.
     try:
-        if getattr(sys, "__stderr__", None) is None:  # closed at the start: the number may mean another file by now
-            return
-        line = f"poolwitness: {sentence}\n" if os.isatty(2) else _event(sentence)
-        if _is_writable(2):
-            os.write(2, line.encode("ascii", "backslashreplace"))
-    except Exception:  # noqa: BLE001 - there is nobody left to tell
+        from poolwitness.boot.last_resort import complain
+
+        complain(sentence)
+    except BaseException:  # noqa: BLE001 - as in boot(); there is no other way to report it
         pass
-
-
-def _event(sentence: str) -> str:
-    import json
-    import time
-
-    from poolwitness._version import SCHEMA_VERSION
-
-    now = time.time()
-    event = {
-        "timestamp": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1e6):06d}Z",
-        "level": "warning",
-        "event": "poolwitness.agent.failed",
-        "message": sentence,
-        "logger": "poolwitness",
-        "process.pid": os.getpid(),
-        "poolwitness.schema_version": SCHEMA_VERSION,
-        "poolwitness.run_id": os.urandom(8).hex(),
-        "poolwitness.seq": 1,
-    }
-    return json.dumps(event, separators=(",", ":")) + "\n"
-
-
-def _is_writable(fd: int) -> bool:
-    # A pipe that is full would hold up the program, one that nobody reads would kill it where SIGPIPE does.
-    import select
-
-    if not hasattr(select, "poll"):
-        return True
-    poll = select.poll()
-    poll.register(fd, select.POLLOUT)
-    return poll.poll(0) == [(fd, select.POLLOUT)]

@@ -31,7 +31,7 @@ class PostImportFinder:
     ) -> "ModuleSpec | None":
         if fullname != self.name:
             return None
-        # Those behind alone: one in front that asks all the others, as we would, would ask us again for ever.
+        # Only those behind it: one in front that asks all the others, as this one does, would ask it again forever.
         finders = list(sys.meta_path)
         behind = finders[finders.index(self) + 1 :] if self in finders else []
         for finder in behind:
@@ -41,7 +41,7 @@ class PostImportFinder:
                 try:
                     self._shadow(spec)
                 except Exception:  # noqa: BLE001 - a loader that cannot be shadowed is left alone
-                    forget()
+                    remove()
                 return spec
         return None
 
@@ -61,12 +61,17 @@ class PostImportFinder:
                 pass
             original(module)
             try:
-                forget()
+                remove()
                 self.callback()
-            except Exception as error:  # noqa: BLE001 - an import hook that raises makes the host's import fail
-                from poolwitness.boot import _complain
+            except Exception as error:
+                from poolwitness.boot.last_resort import complain
+                from poolwitness.guards import is_ours
 
-                _complain(f"the agent could not start ({type(error).__name__}); the program runs on without it")
+                # An import hook that raises makes the program's import fail.
+                if not is_ours(error):
+                    raise
+
+                complain(f"the agent could not start ({type(error).__name__}); the program runs on without it")
 
         self.shadowed.append(loader)
         loader.exec_module = exec_module  # type: ignore[method-assign]  # on the instance alone
@@ -92,8 +97,8 @@ def when_imported(name: str, callback: "Callable[[], None]") -> None:
     sys.meta_path.insert(0, finder)
 
 
-def forget() -> None:
-    """Take the finders off ``sys.meta_path`` again."""
+def remove() -> None:
+    """Remove the finders from ``sys.meta_path``."""
     while _finders:
         finder = _finders.pop()
         finder.restore()

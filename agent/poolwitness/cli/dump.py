@@ -1,4 +1,4 @@
-"""``poolwitness dump PID``: the living state of a process, which goes on as before."""
+"""``poolwitness dump PID``: the live state of a running process, which continues as before."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import poolwitness
-from poolwitness.cli import UsageError, say
-from poolwitness.cli.dumping import Unanswered, blocked, channel, heap, remote, target, text
+from poolwitness.cli import UsageError, say, state_text
+from poolwitness.cli.dumping import Unanswered, blocked, channel, remote, target
 from poolwitness.config import Config
+
+Event = dict[str, Any]
 
 PATIENCE_S = 3.0
 LARGEST_PID = 2**31 - 1
@@ -37,30 +39,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the document; 1 where the process cannot be asked or does not answer."""
+    """Print the state; 1 where the process cannot be asked or does not answer."""
     pid, timeout_s = _pid(args.pid), _seconds(args.timeout)
     try:
-        living = ask(pid, timeout_s, args.wake.upper())
+        events = ask(pid, timeout_s, args.wake.upper())
     except Unanswered as sentence:
         say(str(sentence))
         return 1
     if args.format == "json":
-        print(json.dumps(living, indent=2))
+        for event in events:
+            print(json.dumps(event, separators=(",", ":")))
     else:
-        sys.stdout.write(text.text_of(living))
+        sys.stdout.write(state_text.text_of(events))
     return 0
 
 
-def ask(pid: int, timeout_s: float, wake: str = "") -> dict[str, Any]:
-    """The living state of a process.
+def ask(pid: int, timeout_s: float, wake: str = "") -> list[Event]:
+    """The live state of a process.
 
     Args:
-        pid: its number.
+        pid: the process.
         timeout_s: seconds for everything together.
         wake: a signal for a process without an agent whose main thread is blocked; empty for none.
 
     Returns:
-        The document, as `poolwitness.report.state_document.document` describes it.
+        The events of one report; the first is ``poolwitness.state``.
 
     Raises:
         Unanswered: with one sentence on why, and what to do.
@@ -71,28 +74,32 @@ def ask(pid: int, timeout_s: float, wake: str = "") -> dict[str, Any]:
     listens = False
     try:
         patience_s = timeout_s / 2 if can_reach else timeout_s
-        return _document(channel.ask(pid, asked.uid, started_mono + patience_s), pid)
+        return _events(channel.ask(pid, asked.uid, started_mono + patience_s), pid)
     except channel.NoAnswer:
         listens = True
-    except channel.NobodyThere:
+    except channel.NotListening:
         if asked.elsewhere:
             raise Unanswered(_is_elsewhere(pid)) from None
     if not can_reach or asked.elsewhere:
         raise Unanswered(_cannot_reach(asked, listens, timeout_s))
     try:
-        return _document(remote.ask(asked, started_mono + timeout_s, wake), pid)
+        return _events(remote.ask(asked, started_mono + timeout_s, wake), pid)
     except TimeoutError:
         raise Unanswered(_blocked(asked, listens, timeout_s)) from None
 
 
-def _document(answer: bytes, pid: int) -> dict[str, Any]:
+def _events(answer: bytes, pid: int) -> list[Event]:
     try:
-        found = json.loads(answer)
-        if "poolwitness.heap" in found:
-            return heap.document_of(found, Config.from_environ(os.environ))
-        if found["poolwitness.dump"] == 1:
-            return dict(found)
-    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
+        lines = answer.splitlines()
+        first = json.loads(lines[0])
+        if "poolwitness.heap" in first:
+            from poolwitness.cli.dumping import heap  # with the rules and the pipeline, which take long to load
+
+            lines = heap.lines_of(first, Config.from_environ(os.environ)).splitlines()
+        events: list[Event] = [json.loads(line) for line in lines if line]
+        if events[0]["event"] == "poolwitness.state" and events[0]["poolwitness.schema_version"].startswith("1."):
+            return events
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):
         pass
     raise Unanswered(
         f"process {pid} answered in a way that poolwitness {poolwitness.__version__} does not understand; "

@@ -1,26 +1,36 @@
-"""``poolwitness postmortem DIR``: what dead processes left in their black boxes."""
+"""``poolwitness postmortem DIR``: reports what killed processes left in their black boxes."""
 
 from __future__ import annotations
 
 import argparse
+import json
+import linecache
 import os
+import stat
 import sys
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from poolwitness.blackbox import directory as files
 from poolwitness.blackbox import reader
 from poolwitness.blackbox.contents import Remains
 from poolwitness.blackbox.errors import Alive, Missing, Refused, Unfinished
-from poolwitness.cli import UsageError, postmortem_events, postmortem_text, say
+from poolwitness.cli import UsageError, say, state_text
 from poolwitness.config import Config
-from poolwitness.diagnose.registry import examine
+from poolwitness.diagnose.registry import run_rules
 from poolwitness.guards import Guard
 from poolwitness.model.findings import Finding
 from poolwitness.model.wording import plural
+from poolwitness.report.build import Event
 from poolwitness.report.console import ConsoleRenderer
 from poolwitness.report.json_lines import render_json
-from poolwitness.report.pipeline import Pipeline
+from poolwitness.report.pipeline import Pipeline, as_lines, timestamp
+from poolwitness.report.state import StateReport
 from poolwitness.runtime.reporter import Reporter
+
+# A black box has room for fewer.
+MOST_EVENTS = 10_000
+LARGEST_SOURCE = 4 * 1024 * 1024
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -117,21 +127,74 @@ def tell(remains: Remains, sink: StdoutSink) -> None:
     """
     config = Config.from_environ(os.environ)
     config = config._replace(ignore=(*config.ignore, *remains.ignore))
-    found: list[Finding] = examine(remains.snapshot, config)[0]
+    found: list[Finding] = run_rules(remains.snapshot, config)[0]
     pipeline = Pipeline([sink])
-    report_id = os.urandom(8).hex()
-    common = {"process.pid": remains.identity.pid, "poolwitness.report_id": report_id}
+    common = {"process.pid": remains.identity.pid, "poolwitness.report_id": os.urandom(8).hex()}
+    events = [(name, {**event, **common}) for name, event in events_of(remains, found)]
     if sink.console:
-        sink.write(postmortem_text.text_of(remains).encode("utf-8", "replace"))
-        postmortem_text.mind_sources(found)
+        lines = as_lines(events).splitlines()
+        sink.write(state_text.text_of([json.loads(line) for line in lines]).encode("utf-8", "replace"))
+        ignore_what_is_no_source(found)
     else:
-        for name, event in postmortem_events.events(remains, len(found)):
-            pipeline.emit(name, {**event, **common})
+        for name, event in events:
+            pipeline.emit(name, event)
     teller = Reporter(pipeline, Guard("report"))
     for finding in found:
-        teller.tell(finding, common)
+        teller.report(finding, common)
     if sink.error is not None:
         raise sink.error
+
+
+def events_of(remains: Remains, found: Sequence[Finding]) -> Iterator[tuple[str, Event]]:
+    """Everything but the findings, as event names and fields.
+
+    Args:
+        remains: what was read.
+        found: the findings that follow.
+    """
+    snapshot = remains.snapshot
+    report = StateReport(snapshot, found, remains.waiting, ended=True, most=MOST_EVENTS)
+    process = report.process_fields()
+    program = snapshot.process.argv0
+    after_s = max(0.0, remains.last_seen_at - remains.made_at)
+    out, waiting = process["poolwitness.connections_out"], process["poolwitness.requests_waiting"]
+    dropped = sum(remains.dropped.values())
+    message = (
+        f"process {remains.identity.pid}{f' ({program})' if program else ''} ended without a verdict: "
+        f"it was last seen at {timestamp(remains.last_seen_at)}, {after_s:.1f} s after its first pool, "
+        f"with {plural(process['poolwitness.pools_open'], 'pool')} open, {plural(out, 'connection')} out "
+        f"and {plural(waiting, 'request')} waiting"
+    )
+    yield (
+        "poolwitness.postmortem",
+        {
+            "level": "warning" if out or waiting or found else "info",
+            "message": f"{message}; {plural(dropped, 'record')} had no room" if dropped else message,
+            "poolwitness.blackbox": remains.path,
+            "poolwitness.program": program,
+            "poolwitness.last_seen_at": timestamp(remains.last_seen_at),
+            "poolwitness.begun_at": timestamp(remains.made_at),
+            "poolwitness.records_dropped": dropped,
+            "poolwitness.version.poolwitness": remains.agent,
+            **process,
+        },
+    )
+    yield from report.pool_events()
+
+
+def ignore_what_is_no_source(found: Sequence[Finding]) -> None:
+    """Keep the console renderer from reading other files: a file that someone else wrote may name any path."""
+    for finding in found:
+        if finding.at is not None and not _is_source(finding.at.file):
+            linecache.cache[finding.at.file] = (0, None, [], finding.at.file)
+
+
+def _is_source(path: str) -> bool:
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return False
+    return os.path.isabs(path) and stat.S_ISREG(found.st_mode) and found.st_size <= LARGEST_SOURCE
 
 
 def _removed(path: str) -> bool:

@@ -1,4 +1,4 @@
-"""``poolwitness report FILES…``: what the agents of many processes wrote, and what it means."""
+"""``poolwitness report FILES…``: read the lines that agents wrote, and print a report on all processes together."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from poolwitness.cli import UsageError, say
+from poolwitness.cli.output import UsageError, print_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from poolwitness.logreport.answers import Report
-    from poolwitness.logreport.reading import Advance
-    from poolwitness.logreport.sources import Source
+    from poolwitness.logreport.reading.reader import Progress
+    from poolwitness.logreport.reading.sources import Source
 
 FORMATS = ("auto", "console", "json", "sarif", "github", "gitlab", "markdown")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The files, the format, and where to keep the table."""
+    """The files, the format, and where to keep the database."""
     parser.add_argument(
         "files",
         nargs="+",
@@ -43,10 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Read everything, then answer.
+    """Read all files, then print the report.
 
     Returns:
-        0, whatever was found and whatever the files looked like.
+        0, whatever was found or skipped; 128 + n if signal n interrupted it.
     """
     try:
         import duckdb  # noqa: F401
@@ -55,20 +55,20 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(
             f"`poolwitness report` needs {missing.name}, which is not installed: pip install 'poolwitness[report]'."
         ) from missing
-    from poolwitness.logreport.sources import BadSource, sources
+    from poolwitness.logreport.reading.sources import BadSource, find_sources
 
     try:
-        found = sources(args.files)
+        sources = find_sources(args.files)
     except BadSource as bad:
         raise UsageError(str(bad)) from bad
-    with Ending() as ending:
+    with Interruption() as interruption:
         try:
-            report = read(found, args.database, ending)
-        except BaseException:  # whatever the database makes of it
-            if ending.signal is None:
+            report = read(sources, args.database, interruption)
+        except BaseException:  # the database may have replaced KeyboardInterrupt
+            if interruption.signal is None:
                 raise
-    if ending.signal is not None:
-        return 128 + ending.signal
+    if interruption.signal is not None:
+        return 128 + interruption.signal
     if args.html is not None:
         write_page(report, args.html)
     if args.html is None or args.format != "auto":
@@ -76,20 +76,20 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-class Ending:
-    """Ctrl-C and SIGTERM while files are read: the reading is broken off, and its temporary folder removed.
+class Interruption:
+    """Ctrl-C and SIGTERM while files are read: reading stops, and the temporary folder is removed.
 
     Attributes:
-        signal: the number of the one that came.
+        signal: the number of the signal that was received.
     """
 
     def __init__(self) -> None:
         self.signal: int | None = None
         self._before: dict[int, Any] = {}
 
-    def __enter__(self) -> Ending:
+    def __enter__(self) -> Interruption:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._come) for number in (signal.SIGINT, signal.SIGTERM)}
+            self._before = {number: signal.signal(number, self._receive) for number in (signal.SIGINT, signal.SIGTERM)}
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -97,107 +97,112 @@ class Ending:
             signal.signal(number, signal.SIG_DFL if before is None else before)
 
     def check(self) -> None:
-        """Raises KeyboardInterrupt where one came, which a library may have made something else of."""
+        """Raise KeyboardInterrupt if a signal was received: a library may have swallowed the first one."""
         if self.signal is not None:
             raise KeyboardInterrupt
 
-    def _come(self, number: int, _: object) -> None:
-        if self.signal is None:  # another one must not break off the tidying up
+    def _receive(self, number: int, _: object) -> None:
+        if self.signal is None:  # a second signal must not interrupt the cleanup
             self.signal = number
             raise KeyboardInterrupt
 
 
-def read(found: Sequence[Source], database: str | None, ending: Ending) -> Report:
-    """The answers to what some files say.
+def read(sources: Sequence[Source], database: str | None, interruption: Interruption) -> Report:
+    """Read files and build the report.
 
     Args:
-        found: the files.
-        database: a file to keep the table in, which must not be there yet.
-        ending: whether to break off.
+        sources: the files.
+        database: a file to keep the database in, which must not exist yet.
+        interruption: tells whether to stop.
 
     Raises:
-        UsageError: it is there, or cannot be made.
+        UsageError: the database exists, or cannot be created.
     """
     import duckdb
 
-    from poolwitness.logreport.answers import answer
-    from poolwitness.logreport.reading import read as read_all
+    from poolwitness.logreport.answers import build_report
+    from poolwitness.logreport.reading.reader import read_sources
     from poolwitness.logreport.store import Store
 
     if database is not None and os.path.lexists(database):
         raise UsageError(f"{database!r} is there already: name a new file for the table of events.")
     try:
-        with Store(database) as store, progress(found) as (advance, now_asking):
+        with Store(database) as store, progress_bar(sources) as (advance, start_queries):
 
-            def advanced(size: int) -> None:
-                ending.check()
+            def progress(size: int) -> None:
+                interruption.check()
                 advance(size)
 
-            tally = read_all(found, store, advanced)
-            ending.check()
-            now_asking()
-            return answer(store, tally)
+            stats = read_sources(sources, store, progress)
+            interruption.check()
+            start_queries()
+            return build_report(store, stats)
     except duckdb.OutOfMemoryException as error:
         raise OSError(f"no room for the table of events ({_first_line(error)})") from error
     except duckdb.IOException as error:
         raise UsageError(f"the table of events cannot be kept: {_first_line(error)}.") from error
 
 
-def show(report: Report, form: str) -> None:
-    """Print the report as it was asked for."""
-    if form == "auto":
-        form = "console" if sys.stdout.isatty() else "json"
-    if form == "console":
-        from poolwitness.logreport.renderings import terminal
+def show(report: Report, format: str) -> None:
+    """Print the report in a format."""
+    if format == "auto":
+        format = "console" if sys.stdout.isatty() else "json"
+    if format == "console":
+        from poolwitness.logreport.renderings import console
 
-        terminal.render(report, sys.stdout)
+        console.render(report, sys.stdout)
         return
-    from poolwitness.logreport.renderings import document, markdown, reviews, sarif
+    from poolwitness.logreport.renderings import ci_annotations, json_document, markdown, sarif
 
     renderings = {
-        "json": document.render,
+        "json": json_document.render,
         "sarif": sarif.render,
-        "github": reviews.github,
-        "gitlab": reviews.gitlab,
+        "github": ci_annotations.github,
+        "gitlab": ci_annotations.gitlab,
         "markdown": markdown.render,
     }
-    write(renderings[form](report))
+    # In UTF-8, whatever the terminal's encoding is.
+    sys.stdout.buffer.write(renderings[format](report).encode("utf-8", "replace"))
 
 
 def write_page(report: Report, path: str) -> None:
-    """Write the page, and say where it is.
+    """Write the HTML page to a file, and print where it is.
 
     Raises:
-        UsageError: it cannot be written there.
+        UsageError: the file cannot be written.
     """
-    from poolwitness.logreport.renderings import page
+    from poolwitness.logreport.renderings import html_page
 
-    text = page.render(report)
+    text = html_page.render(report)
     try:
         with open(path, "w", encoding="utf-8", errors="replace") as file:
             file.write(text)
     except OSError as error:
         raise UsageError(f"{path!r} cannot be written ({error.strerror}): name another file for the page.") from error
-    say(f"the report is in {path}.")
-
-
-def write(text: str) -> None:
-    """Print a text in UTF-8, whatever the terminal's encoding is."""
-    sys.stdout.buffer.write(text.encode("utf-8", "replace"))
+    print_message(f"the report is in {path}.")
 
 
 @contextmanager
-def progress(found: Sequence[Source]) -> Iterator[tuple[Advance, Callable[[], None]]]:
-    """A bar on stderr where that is a terminal; yields what is told of bytes that were read, and of the end of it."""
-    total = sum(source.size for source in found)
+def progress_bar(sources: Sequence[Source]) -> Iterator[tuple[Progress, Callable[[], None]]]:
+    """A progress bar on stderr if that is a terminal.
+
+    Yields:
+        A function to call with the number of bytes read, and one to call when all are read.
+    """
+    total = sum(source.size for source in sources)
     if sys.stderr is None or not sys.stderr.isatty():
         yield (lambda _: None), (lambda: None)
         return
+    from rich import progress
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
+    columns = (
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.DownloadColumn(),
+        progress.TimeRemainingColumn(),
+    )
+    with progress.Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
         task = bar.add_task("reading", total=total or None)
         yield (lambda size: bar.advance(task, size)), (lambda: bar.update(task, description="asking"))
 

@@ -1,17 +1,18 @@
-"""``poolwitness schema``: the contract of the lines, for validators and for people who set up a log store."""
+"""``poolwitness schema`` and ``poolwitness lnav-format``: print the JSON Schema of the lines, or lnav's format."""
 
 from __future__ import annotations
 
 import argparse
 
-from poolwitness.contract import json_schema as document
+from poolwitness.contract.json_schema import shipped
+from poolwitness.contract.lnav import lnav_format
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """It has none."""
+    """Neither command has arguments."""
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the JSON Schema."""
-    print(document.shipped(), end="")
+    """Print the document."""
+    print(lnav_format() if args.command == "lnav-format" else shipped(), end="")
     return 0

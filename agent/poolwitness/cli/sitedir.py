@@ -1,23 +1,23 @@
-"""``poolwitness sitedir``: the directory whose sitecustomize.py starts the agent."""
+"""``poolwitness sitedir``: print the directory whose ``sitecustomize.py`` starts the agent."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from poolwitness.cli import say
+from poolwitness.cli.output import print_message
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """There is nothing to choose."""
+    """The command has no arguments."""
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the directory, alone, so that a shell can use it in ``$(…)``."""
+    """Print the directory and nothing else, so that a shell can use it in ``$(…)``."""
     directory = path()
     print(directory)
     if not (directory / "sitecustomize.py").is_file():
-        say(f"{directory} has no sitecustomize.py; install poolwitness again.")
+        print_message(f"{directory} has no sitecustomize.py; install poolwitness again.")
         return 1
     return 0
 

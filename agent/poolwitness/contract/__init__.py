@@ -1,4 +1,4 @@
-"""The events as a contract: what each field means, which event has it, and the same as JSON Schema.
+"""What is derived from the tables of fields and events: a JSON Schema, a page of documentation, a format for lnav.
 
-Nothing here is loaded by a program under the witness: the types alone are, from `poolwitness.report.field_types`.
+A program under the agent never loads this package.
 """

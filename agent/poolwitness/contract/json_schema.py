@@ -8,8 +8,9 @@ from importlib import resources
 from typing import Any
 
 from poolwitness._version import SCHEMA_VERSION
-from poolwitness.contract.events import EVENTS, Event, every_field
-from poolwitness.contract.fields import ENVELOPE, Field
+from poolwitness.contract.event_fields import every_field
+from poolwitness.report.events import ALWAYS, EVENTS, EventKind
+from poolwitness.report.fields import FIELDS, Field
 
 FILE = "events.schema.json"
 ID = f"urn:poolwitness:events:{SCHEMA_VERSION}"
@@ -23,22 +24,21 @@ _TYPES: dict[str, dict[str, Any]] = {
 
 
 def shipped() -> str:
-    """The schema that lies in the package, as text."""
+    """The schema in the package, as text."""
     return (resources.files("poolwitness.contract") / FILE).read_text(encoding="utf-8")
 
 
 def build() -> dict[str, Any]:
-    """The schema for readers: what is unknown to it, a field or an event of a later version, is let through."""
-    fields = every_field().values()
+    """The schema for readers: it accepts what it does not know, such as a field or an event of a later version."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": ID,
         "title": f"poolwitness events {SCHEMA_VERSION}",
         "description": "One line of poolwitness under the profile 'default'. Fields and events may be added in 1.x.",
         "type": "object",
-        "required": [field.name for field in ENVELOPE],
-        "properties": {field.name: _property(field) for field in fields if not field.is_family},
-        "patternProperties": {_pattern(field): _property(field) for field in fields if field.is_family},
+        "required": list(ALWAYS),
+        "properties": {field.name: _property(field) for field in FIELDS.values() if not field.is_family},
+        "patternProperties": {_pattern(field): _property(field) for field in FIELDS.values() if field.is_family},
         "allOf": [
             {
                 "if": {"properties": {"event": {"const": event.name}}, "required": ["event"]},
@@ -58,19 +58,19 @@ def strict() -> dict[str, Any]:
     for event in EVENTS:
         definition = schema["$defs"][event.name]
         definition["additionalProperties"] = False
-        for field in event.every_field:
+        for field in every_field(event):
             if field.known:
                 definition["properties"][field.name] = {"enum": list(field.known)}
     return schema
 
 
 def as_text(schema: dict[str, Any]) -> str:
-    """A schema as it lies in the package."""
+    """A schema as it is written into the package."""
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def _property(field: Field) -> dict[str, Any]:
-    schema = {"description": field.meaning + (" (seconds)" if field.unit == "s" else ""), **_TYPES[field.kind]}
+    schema = {"description": field.meaning + (" (seconds)" if field.unit == "s" else ""), **_TYPES[field.type]}
     if field.pattern:
         schema["pattern"] = field.pattern
     return {**schema, "examples": [field.example]}
@@ -80,12 +80,12 @@ def _pattern(field: Field) -> str:
     return f"^{re.escape(field.name[:-1])}[^.]+$"
 
 
-def _definition(event: Event) -> dict[str, Any]:
+def _definition(event: EventKind) -> dict[str, Any]:
     definition: dict[str, Any] = {"description": event.when}
     if event.required:
         definition["required"] = list(event.required)
-    definition["properties"] = {field.name: True for field in event.every_field if not field.is_family}
-    families = {_pattern(field): True for field in event.every_field if field.is_family}
+    definition["properties"] = {field.name: True for field in every_field(event) if not field.is_family}
+    families = {_pattern(field): True for field in every_field(event) if field.is_family}
     if families:
         definition["patternProperties"] = families
     return definition

@@ -1,4 +1,4 @@
-"""A format file for lnav, the log viewer: made of the same contract, so that its SQL knows every field's type."""
+"""A format file for lnav, the log viewer, from the table of fields: its SQL then knows every field's type."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import json
 from typing import Any
 
 from poolwitness._version import SCHEMA_VERSION
-from poolwitness.report.field_types import KINDS
+from poolwitness.contract.event_fields import FINDING, every_field
+from poolwitness.report.events import EVENTS
+from poolwitness.report.fields import TYPES
 
 NAME = "poolwitness_log"
-_KINDS = {"text": "string", "integer": "integer", "number": "float", "boolean": "boolean", "texts": "json"}
+_LNAV_TYPES = {"text": "string", "integer": "integer", "number": "float", "boolean": "boolean", "texts": "json"}
 _IDENTIFIERS = ("poolwitness.rule", "poolwitness.fingerprint", "poolwitness.run_id", "db.client.connection.pool.name")
 # lnav has these under names of its own.
 _TAKEN = ("timestamp", "level", "message")
@@ -20,10 +22,10 @@ _HIDDEN = ("event", "logger", "poolwitness.schema_version", "poolwitness.seq")
 def lnav_format() -> str:
     """The text of the file: save it as ``~/.config/lnav/formats/installed/poolwitness_log.json``."""
     values: dict[str, Any] = {}
-    for name, kind in KINDS.items():
+    for name, field_type in TYPES.items():
         if name in _TAKEN:
             continue
-        values[name] = {"kind": _KINDS[kind]}
+        values[name] = {"kind": _LNAV_TYPES[field_type]}
         if name in _IDENTIFIERS:
             values[name]["identifier"] = True
         if name in _HIDDEN or name == "poolwitness.rule":
@@ -32,7 +34,7 @@ def lnav_format() -> str:
         "$schema": "https://lnav.org/schemas/format-v1.schema.json",
         NAME: {
             "title": "poolwitness",
-            "description": f"What poolwitness says of psycopg pools (events {SCHEMA_VERSION}, profile 'default')",
+            "description": f"What poolwitness reports about psycopg pools (events {SCHEMA_VERSION}, profile 'default')",
             "json": True,
             "hide-extra": False,
             "timestamp-field": "timestamp",
@@ -59,8 +61,6 @@ def lnav_format() -> str:
 
 
 def _sample() -> str:
-    from poolwitness.contract.events import EVENTS
-
-    finding = next(event for event in EVENTS if event.name == "poolwitness.finding")
-    sample = {field.sample_name: field.example for field in finding.every_field}
+    finding = next(event for event in EVENTS if event.name == FINDING)
+    sample = {field.sample_name: field.example for field in every_field(finding)}
     return json.dumps({**sample, "event": finding.name}, separators=(",", ":"))

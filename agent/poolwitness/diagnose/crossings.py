@@ -1,15 +1,15 @@
-"""Pools used where they were not opened: in a forked child, or on another event loop."""
+"""Pools used where they were not opened: in a forked child, or on another event loop (PW401, PW402)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from poolwitness.diagnose.lifecycle import own
-from poolwitness.model.findings import RULES, Finding, Value
+from poolwitness.diagnose.registry import INHERITED_POOL, rule
+from poolwitness.model.findings import Finding
 from poolwitness.model.records import Crossing, PoolRecord, Snapshot, Stack
 from poolwitness.model.wording import at_line, pool_label
 
-# By what forks the program's processes.
+# By the server or library that forks the processes of the program.
 _AFTER_FORK = {
     "gunicorn": "make it with open=False and open it in `post_fork(server, worker)` of gunicorn's configuration",
     "celery": "make it with open=False, open it in a handler of `celery.signals.worker_process_init` and close it in one of `worker_process_shutdown`",
@@ -24,60 +24,84 @@ _ON_OTHER_LOOPS = {
 _ON_ANY_LOOP = "open and close the pool inside the loop that uses it: one asyncio.run() around all of the program, a pool for each loop where there are several, asyncio.run_coroutine_threadsafe() from other threads"
 
 
-def crossed_fork(snapshot: Snapshot) -> Iterator[Finding]:
+@rule(
+    "PW401",
+    "pool-crossed-fork",
+    "a pool was used in a child of the process that opened it",
+    confidence="proven",
+    level="error",
+    subject=INHERITED_POOL,
+    fields=(
+        "poolwitness.opened_at",
+        "poolwitness.opened_pid",
+        "poolwitness.use",
+        "poolwitness.uses",
+        "poolwitness.forked_by",
+    ),
+)
+def crossed_fork(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
     """PW401: opened in one process, used, waited for or closed in a child of it."""
-    for pool in snapshot.pools:
-        found = pool.misuse.crossed_fork
-        if found is None or not pool.life.inherited:
-            continue
-        child = snapshot.process.pid
-        yield Finding(
-            rule=RULES["PW401"],
-            message=(
-                f"{pool_label(pool)}, opened at {_opened(pool)} by process {pool.info.pid}, was {_used(found)} "
-                f"by its forked child {child}: {_in_child(pool, found)}"
-            ),
-            fix=_fix_fork(found),
-            key=("PW401", pool.info.id),
-            pool=pool,
-            stack=_line(pool, found),
-            extra={
-                "poolwitness.opened_at": _opened_place(pool),
-                "poolwitness.opened_pid": pool.info.pid,
-                "poolwitness.use": found.use,
-                "poolwitness.uses": found.count,
-                **({"poolwitness.forked_by": found.under} if found.under else {}),
-            },
-        )
+    found = pool.misuse.crossed_fork
+    if found is None:
+        return
+    yield crossed_fork.finding(
+        message=(
+            f"{pool_label(pool)}, opened at {_opened(pool)} by process {pool.info.pid}, was {_used(found)} "
+            f"by its forked child {snapshot.process.pid}: {_in_child(pool, found)}"
+        ),
+        fix=_fix_fork(found),
+        key=(pool.info.id,),
+        pool=pool,
+        stack=_line(pool, found),
+        extra={
+            "poolwitness.opened_at": _opened_place(pool),
+            "poolwitness.opened_pid": pool.info.pid,
+            "poolwitness.use": found.use,
+            "poolwitness.uses": found.count,
+            **({"poolwitness.forked_by": found.under} if found.under else {}),
+        },
+    )
 
 
-def crossed_loops(snapshot: Snapshot) -> Iterator[Finding]:
+@rule(
+    "PW402",
+    "pool-crossed-loops",
+    "an async pool was used on another event loop than its own",
+    confidence="proven",
+    level="error",
+    fields=(
+        "poolwitness.opened_at",
+        "poolwitness.opened_loop",
+        "poolwitness.opened_loop_ended",
+        "poolwitness.used_loop",
+        "poolwitness.use",
+        "poolwitness.uses",
+    ),
+)
+def crossed_loops(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
     """PW402: an async pool used on another loop than it was opened on, or after that loop ended."""
-    for pool in own(snapshot):
-        found = pool.misuse.crossed_loops
-        if found is None:
-            continue
-        ended = ", which has ended," if found.ended else ","
-        extra: dict[str, Value] = {
+    found = pool.misuse.crossed_loops
+    if found is None:
+        return
+    ended = ", which has ended," if found.ended else ","
+    yield crossed_loops.finding(
+        message=(
+            f"async {pool_label(pool)}, opened at {_opened(pool)} on the loop {found.opened_on}{ended} was {_used(found)} "
+            f"on another loop, {found.used_on}: its workers and its lock stayed on the first, so that a request may wait for ever"
+        ),
+        fix=_ON_OTHER_LOOPS.get(found.under, _ON_ANY_LOOP),
+        key=(pool.info.id,),
+        pool=pool,
+        stack=_line(pool, found),
+        extra={
             "poolwitness.opened_at": _opened_place(pool),
             "poolwitness.opened_loop": found.opened_on[:200],
             "poolwitness.opened_loop_ended": found.ended,
             "poolwitness.used_loop": found.used_on[:200],
             "poolwitness.use": found.use,
             "poolwitness.uses": found.count,
-        }
-        yield Finding(
-            rule=RULES["PW402"],
-            message=(
-                f"async {pool_label(pool)}, opened at {_opened(pool)} on the loop {found.opened_on}{ended} was {_used(found)} "
-                f"on another loop, {found.used_on}: its workers and its lock stayed on the first, so that a request may wait for ever"
-            ),
-            fix=_ON_OTHER_LOOPS.get(found.under, _ON_ANY_LOOP),
-            key=("PW402", pool.info.id),
-            pool=pool,
-            stack=_line(pool, found),
-            extra=extra,
-        )
+        },
+    )
 
 
 def _opened(pool: PoolRecord) -> str:
@@ -90,7 +114,7 @@ def _opened_place(pool: PoolRecord) -> str:
 
 
 def _line(pool: PoolRecord, found: Crossing) -> Stack:
-    # Called straight from C, as by atexit, there is no line: the one that opened the pool is the next to look at.
+    # A call straight from C, as from atexit, has no line; the next best is the line that opened the pool.
     return found.used if found.used.origin is not None else pool.life.opened or pool.info.created
 
 

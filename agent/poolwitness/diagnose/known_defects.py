@@ -1,22 +1,22 @@
-"""Releases with a known fault, and whether it applies to what this program does (PW501)."""
+"""Releases of psycopg_pool, psycopg and Python with a known fault, and whether it applies to a program (PW501)."""
 
-# No annotations from __future__ here: NamedTuple would compile each of them, which takes longer than all the rest.
+# No annotations from __future__ here: NamedTuple would compile each of them, which takes longer than the rest of the module.
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from poolwitness.diagnose.lifecycle import own
-from poolwitness.model.findings import RULES, Finding
+from poolwitness.diagnose.registry import SNAPSHOT, own_pools, rule
+from poolwitness.model.findings import Finding
 from poolwitness.model.records import PoolRecord, Snapshot
 from poolwitness.model.wording import at_line, pool_label
 
 Version = tuple[int, ...]
-# A pool younger than this has no time to meet a fault that takes a day.
+# A younger pool is unlikely to live long enough for a fault that takes a day.
 LONG_LIVED_S = 3600.0
 
 
 class KnownDefect(NamedTuple):
-    """A fault of a range of releases: from ``first`` up to, not including, ``fixed``."""
+    """A fault of the releases from ``first`` up to, but not including, ``fixed``."""
 
     key: str
     component: str
@@ -107,13 +107,19 @@ def known_defects(versions: Mapping[str, Version]) -> list[KnownDefect]:
     ]
 
 
+@rule(
+    "PW501",
+    "known-defect",
+    "this release has a known fault that applies here",
+    confidence="proven",
+    level="warning",
+    subject=SNAPSHOT,
+    fields=("poolwitness.defect", "poolwitness.source"),
+)
 def known_defect(snapshot: Snapshot) -> Iterator[Finding]:
-    """PW501: one finding a fault, for the first pool that it applies to."""
-    defects = known_defects(snapshot.process.versions)
-    if not defects:
-        return
-    for defect in defects:
-        for pool in own(snapshot):
+    """PW501: one finding for each fault, about the first pool that it applies to."""
+    for defect in known_defects(snapshot.process.versions):
+        for pool in own_pools(snapshot):
             if _applies(defect, pool, snapshot.taken_at):
                 yield _finding(defect, pool, snapshot)
                 break
@@ -140,14 +146,13 @@ def _applies(defect: KnownDefect, pool: PoolRecord, now: float) -> bool:
 
 def _finding(defect: KnownDefect, pool: PoolRecord, snapshot: Snapshot) -> Finding:
     version = ".".join(map(str, snapshot.process.versions[defect.component]))
-    return Finding(
-        rule=RULES["PW501"],
+    return known_defect.finding(
         message=(
             f"{defect.component} {version} has a known fault that applies to {pool_label(pool)}, made at "
             f"{at_line(pool.info.created.origin)}: {defect.summary} ({defect.source})"
         ),
         fix=defect.advice,
-        key=("PW501", defect.key),
+        key=(defect.key,),
         pool=pool,
         stack=pool.info.created,
         extra={"poolwitness.defect": defect.key, "poolwitness.source": defect.source},

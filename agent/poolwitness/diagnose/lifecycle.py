@@ -1,32 +1,67 @@
-"""Pools that were not closed, were dropped, used after close, opened wrongly, or are too many."""
+"""Pools that were not closed, dropped while open, used after close, opened wrongly, or are too many (PW001 to PW003, PW005 to PW007)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from poolwitness.model.findings import RULES, Finding
+from poolwitness.diagnose.registry import SNAPSHOT, VERDICT, declare, own_pools, rule
+from poolwitness.model.findings import Finding, Rule, Value
 from poolwitness.model.records import Frame, PoolRecord, ProcessRecord, Snapshot
 from poolwitness.model.wording import at_line, plural, pool_label
 
-# One pool a database is the rule, a handful is a choice; ten of one line are one per something.
+# One pool per database is the rule, and a few are a choice; ten from one line are one per request, task or client.
 CROWD = 10
 JOIN_TIMEOUT_S = 5.0
 
 
-def own(snapshot: Snapshot) -> Iterator[PoolRecord]:
-    """The pools that this process made itself."""
-    return (pool for pool in snapshot.pools if not pool.life.inherited)
+@rule(
+    "PW001",
+    "pool-never-closed",
+    "a pool was still open when the program ended",
+    confidence="proven",
+    level="warning",
+    moments=frozenset({VERDICT}),
+    needs="pools",
+    fields=(
+        "poolwitness.expected_exit_delay_s",
+        "poolwitness.kept_by",
+        "poolwitness.pool.threads_alive",
+        "poolwitness.pool.threads",
+    ),
+    leak=True,
+)
+def never_closed(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
+    """PW001: opened, and still open at the verdict."""
+    if pool.life.state != "open":
+        return
+    yield never_closed.finding(
+        message=(
+            f"{pool_label(pool)}, made at {at_line(pool.info.created.origin)}, was never closed: {_consequence(pool, snapshot)}"
+            + (f"; kept alive by {pool.life.retained_by}" if pool.life.retained_by else "")
+        ),
+        fix=_close_advice(pool),
+        key=(pool.info.id,),
+        pool=pool,
+        stack=pool.info.created,
+        extra={
+            "poolwitness.expected_exit_delay_s": (
+                expected_exit_delay_s(pool, snapshot.process) if snapshot.finalizers else 0.0
+            ),
+            **({"poolwitness.kept_by": pool.life.retained_by} if pool.life.retained_by else {}),
+            **_threads(pool),
+        },
+    )
 
 
 def expected_exit_delay_s(pool: PoolRecord, process: ProcessRecord) -> float:
     """Seconds that the exit is expected to wait for a pool left open.
 
-    None up to psycopg_pool 3.1, whose ``__del__`` does not wait, and none for a class of ``__main__``: a frozen
-    worker's frame keeps that class, and with it the module's globals and the pool, alive. None for Django's pools either,
-    which a worker's frame reaches by Django's own configure callback. None for greenlets, which nobody can wait for by then.
+    CPython 3.13 freezes daemon threads before ``__del__`` waits 5 s for each (psycopg issue 954). Up to 3.12 the wait
+    returns at once; from 3.14 on it raises at once.
 
-    CPython 3.13 freezes daemon threads before ``__del__`` waits 5 s for each (psycopg issue 954); from 3.14 on
-    the wait raises at once; up to 3.12 it returns at once.
+    No delay is expected from psycopg_pool 3.1, whose ``__del__`` does not wait; from a class of ``__main__``, because a
+    frozen worker's frame keeps the class, the module's globals and so the pool alive; from Django's pools, which a
+    worker's frame reaches through Django's configure callback; and from greenlets, which cannot be waited for by then.
     """
     if process.python[:2] != (3, 13) or not exit_suffers(pool, process):
         return 0.0
@@ -91,34 +126,7 @@ def _consequence(pool: PoolRecord, snapshot: Snapshot) -> str:
     return "its server connections are dropped without a goodbye"
 
 
-def never_closed(snapshot: Snapshot) -> Iterator[Finding]:
-    """PW001: opened, and still open at the verdict."""
-    if snapshot.moment != "verdict":
-        return
-    for pool in own(snapshot):
-        if pool.life.state != "open":
-            continue
-        yield Finding(
-            rule=RULES["PW001"],
-            message=(
-                f"{pool_label(pool)}, made at {at_line(pool.info.created.origin)}, was never closed: {_consequence(pool, snapshot)}"
-                + (f"; kept alive by {pool.life.retained_by}" if pool.life.retained_by else "")
-            ),
-            fix=_close_advice(pool),
-            key=("PW001", pool.info.id),
-            pool=pool,
-            stack=pool.info.created,
-            extra={
-                "poolwitness.expected_exit_delay_s": (
-                    expected_exit_delay_s(pool, snapshot.process) if snapshot.finalizers else 0.0
-                ),
-                **({"poolwitness.kept_by": pool.life.retained_by} if pool.life.retained_by else {}),
-                **_threads(pool),
-            },
-        )
-
-
-def _threads(pool: PoolRecord) -> dict[str, str | int | float | bool | list[str]]:
+def _threads(pool: PoolRecord) -> dict[str, Value]:
     if pool.info.is_async or not pool.workers:
         return {}
     rows = []
@@ -140,59 +148,84 @@ def _threads(pool: PoolRecord) -> dict[str, str | int | float | bool | list[str]
 
 
 def _stands(frames: tuple[Frame, ...]) -> str:
-    # The frames of the queue and the condition say nothing; the first one of psycopg or the application does.
+    # Skips the frames of the queue and its condition: they are the same in every waiting worker.
     for frame in frames:
         if frame.kind in ("psycopg", "application", "installed"):
             return f"{frame.function} ({frame.file.rpartition('/')[2]}:{frame.line})"
     return f"{frames[0].function}" if frames else ""
 
 
-def dropped_open(snapshot: Snapshot) -> Iterator[Finding]:
+@rule(
+    "PW002",
+    "pool-dropped-open",
+    "a pool was garbage-collected while it was open",
+    confidence="proven",
+    level="warning",
+    needs="pools",
+    leak=True,
+)
+def dropped_open(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
     """PW002: garbage-collected while open."""
-    for pool in own(snapshot):
-        if pool.life.state != "dropped":
-            continue
-        what = (
-            "tasks and connections are left to the garbage collector"
-            if pool.info.is_async
-            else "its threads are stopped by __del__"
-        )
-        yield Finding(
-            rule=RULES["PW002"],
-            message=(
-                f"{pool_label(pool)}, made at {at_line(pool.info.created.origin)}, was garbage-collected while open: "
-                f"nothing holds it any more, {what}"
-            ),
-            fix=(
-                "keep one pool for the life of the program and close it at the end, or make it in "
-                f"{'an `async with`' if pool.info.is_async else 'a `with`'} block; "
-                "a pool made in a function dies with the function"
-            ),
-            key=("PW002", pool.info.id),
-            pool=pool,
-            stack=pool.info.created,
-        )
+    if pool.life.state != "dropped":
+        return
+    what = (
+        "tasks and connections are left to the garbage collector"
+        if pool.info.is_async
+        else "its threads are stopped by __del__"
+    )
+    yield dropped_open.finding(
+        message=(
+            f"{pool_label(pool)}, made at {at_line(pool.info.created.origin)}, was garbage-collected while open: "
+            f"nothing holds it any more, {what}"
+        ),
+        fix=(
+            "keep one pool for the life of the program and close it at the end, or make it in "
+            f"{'an `async with`' if pool.info.is_async else 'a `with`'} block; "
+            "a pool made in a function dies with the function"
+        ),
+        key=(pool.info.id,),
+        pool=pool,
+        stack=pool.info.created,
+    )
+
+
+# No snapshot can be taken when this happens: a finalizer measures it and writes the line.
+EXIT_DELAYED = declare(
+    Rule(
+        "PW003",
+        "exit-delayed",
+        "a pool's __del__ delayed the interpreter's exit, or raised there",
+        confidence="proven",
+        level="error",
+        fields=(
+            "poolwitness.related",
+            "poolwitness.exit_delay_s",
+            "poolwitness.exit_delay_total_s",
+            "poolwitness.exits_delayed",
+            "exception.type",
+        ),
+    )
+)
 
 
 def exit_delayed(pool: PoolRecord, python: tuple[int, int, int], delay: str, exception: str) -> Finding:
-    """PW003, rendered before it happens: the caller fills in what was measured.
+    """PW003, rendered before it happens: the caller replaces the placeholders with what it measures.
 
     Args:
         pool: an open sync pool at the verdict.
         python: the interpreter's version.
-        delay: the text that stands for the seconds.
-        exception: the name of the exception that ``__del__`` raised, or empty.
+        delay: the seconds, or a placeholder for them.
+        exception: the name of the exception that ``__del__`` raised, a placeholder for it, or empty.
     """
     where = f"{pool_label(pool)}, made at {at_line(pool.info.created.origin)} and never closed,"
     if exception:
         message = f"{where} raised {exception} from its __del__ while Python {python[0]}.{python[1]} was ending, after {delay} s"
     else:
         message = f"{where} held up the exit of the program by {delay} s (measured): its __del__ waited for threads that cannot end any more"
-    return Finding(
-        rule=RULES["PW003"],
+    return EXIT_DELAYED.finding(
         message=message,
         fix=_close_advice(pool),
-        key=("PW003", pool.info.id),
+        key=(pool.info.id,),
         pool=pool,
         stack=pool.info.created,
         level="warning" if exception else "error",
@@ -200,74 +233,96 @@ def exit_delayed(pool: PoolRecord, python: tuple[int, int, int], delay: str, exc
     )
 
 
-def used_after_close(snapshot: Snapshot) -> Iterator[Finding]:
+@rule(
+    "PW005",
+    "pool-used-after-close",
+    "PoolClosed was raised",
+    confidence="proven",
+    level="error",
+    fields=("poolwitness.used_at", "poolwitness.used_by", "poolwitness.uses"),
+)
+def used_after_close(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
     """PW005: PoolClosed was raised."""
-    for pool in own(snapshot):
-        use = pool.misuse.use_after_close
-        if use is None or pool.life.closed is None:
-            continue
-        closed = pool.life.closed.origin
-        closed_by = "closed at exit" if closed is None or closed.kind == "stdlib" else f"closed at {at_line(closed)}"
-        verb = "waited for" if use.while_waiting else "used"
-        yield Finding(
-            rule=RULES["PW005"],
-            message=f"{pool_label(pool)} was {verb} at {at_line(use.used.origin)} after it had been {closed_by}: PoolClosed was raised",
-            fix="end whatever uses the pool before closing it, or move close() later; a closed pool cannot be opened again",
-            key=("PW005", pool.info.id),
-            pool=pool,
-            stack=pool.life.closed if closed is not None else pool.info.created,
-            extra={
-                "poolwitness.used_at": use.used.origin.place if use.used.origin is not None else "",
-                "poolwitness.used_by": use.used.origin.function if use.used.origin is not None else "",
-                "poolwitness.uses": use.count,
-            },
-        )
+    use = pool.misuse.use_after_close
+    if use is None or pool.life.closed is None:
+        return
+    closed = pool.life.closed.origin
+    closed_by = "closed at exit" if closed is None or closed.kind == "stdlib" else f"closed at {at_line(closed)}"
+    verb = "waited for" if use.while_waiting else "used"
+    yield used_after_close.finding(
+        message=f"{pool_label(pool)} was {verb} at {at_line(use.used.origin)} after it had been {closed_by}: PoolClosed was raised",
+        fix="end whatever uses the pool before closing it, or move close() later; a closed pool cannot be opened again",
+        key=(pool.info.id,),
+        pool=pool,
+        stack=pool.life.closed if closed is not None else pool.info.created,
+        extra={
+            "poolwitness.used_at": use.used.origin.place if use.used.origin is not None else "",
+            "poolwitness.used_by": use.used.origin.function if use.used.origin is not None else "",
+            "poolwitness.uses": use.count,
+        },
+    )
 
 
-def async_opened_in_constructor(snapshot: Snapshot) -> Iterator[Finding]:
+@rule(
+    "PW006",
+    "async-pool-opened-in-constructor",
+    "an async pool was opened by its constructor",
+    confidence="proven",
+    level="warning",
+)
+def async_opened_in_constructor(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
     """PW006: open=True, or left to the default and used without `async with` or `await pool.open()`."""
-    for pool in own(snapshot):
-        if not pool.info.is_async or not pool.life.opened_in_constructor:
-            continue
-        used = pool.stats.get("requests_num", 0) > 0
-        if not pool.life.open_explicit and (pool.life.open_confirmed or not used):
-            continue
-        yield Finding(
-            rule=RULES["PW006"],
-            message=(
-                f"async {pool_label(pool)} was opened by its constructor at {at_line(pool.info.created.origin)}: "
-                "psycopg_pool deprecates that and will refuse it"
-            ),
-            fix="pass open=False and `await pool.open()` where the loop runs, or `async with AsyncConnectionPool(..., open=False) as pool:`",
-            key=("PW006", pool.info.id),
-            pool=pool,
-            stack=pool.info.created,
-        )
+    if not pool.info.is_async or not pool.life.opened_in_constructor:
+        return
+    used = pool.stats.get("requests_num", 0) > 0
+    if not pool.life.open_explicit and (pool.life.open_confirmed or not used):
+        return
+    yield async_opened_in_constructor.finding(
+        message=(
+            f"async {pool_label(pool)} was opened by its constructor at {at_line(pool.info.created.origin)}: "
+            "psycopg_pool deprecates that and will refuse it"
+        ),
+        fix="pass open=False and `await pool.open()` where the loop runs, or `async with AsyncConnectionPool(..., open=False) as pool:`",
+        key=(pool.info.id,),
+        pool=pool,
+        stack=pool.info.created,
+    )
 
 
+@rule(
+    "PW007",
+    "pool-crowd",
+    "many live pools from one origin or to one database",
+    confidence="probable",
+    level="warning",
+    subject=SNAPSHOT,
+    needs="pools",
+    fields=("poolwitness.pools_open",),
+    leak=True,
+)
 def crowd(snapshot: Snapshot) -> Iterator[Finding]:
     """PW007: many live pools of one origin, or of one database."""
     by_origin: dict[object, list[PoolRecord]] = {}
     by_target: dict[object, list[PoolRecord]] = {}
-    for pool in own(snapshot):
+    for pool in own_pools(snapshot):
         if pool.life.state != "open":
             continue
         if pool.info.created.origin is not None:
             by_origin.setdefault(pool.info.created.origin.place, []).append(pool)
         if pool.info.database.known:
             by_target.setdefault(pool.info.database, []).append(pool)
-    told: set[int] = set()
+    reported: set[int] = set()
     for group in by_origin.values():
         if len(group) >= CROWD:
-            told.update(pool.info.id for pool in group)
+            reported.update(pool.info.id for pool in group)
             first = group[0]
-            yield _crowd(group, f"made at {at_line(first.info.created.origin)}", ("PW007", first.info.created.origin))
+            yield _crowd(group, f"made at {at_line(first.info.created.origin)}", (first.info.created.origin,))
     for target, group in by_target.items():
-        rest = [pool for pool in group if pool.info.id not in told]
+        rest = [pool for pool in group if pool.info.id not in reported]
         if len(rest) >= CROWD:
             places = {pool.info.created.origin.place for pool in rest if pool.info.created.origin is not None}
             what = f"of the same database, made at {plural(len(places), 'line')}"
-            yield _crowd(rest, what, ("PW007", target))
+            yield _crowd(rest, what, (target,))
 
 
 def _crowd(pools: list[PoolRecord], what: str, key: tuple[object, ...]) -> Finding:
@@ -279,8 +334,7 @@ def _crowd(pools: list[PoolRecord], what: str, key: tuple[object, ...]) -> Findi
         for word, is_async in (("threads", False), ("tasks", True))
         if is_async in {each.info.is_async for each in pools}
     )
-    return Finding(
-        rule=RULES["PW007"],
+    return crowd.finding(
         message=(
             f"{count} pools {what} are open at once in this process: together they may take "
             f"{connections} of the server and run {sum(each.info.num_workers + 1 for each in pools)} {runners}"

@@ -1,4 +1,4 @@
-"""Run every rule over a snapshot and leave out what the user asked to ignore."""
+"""The registry of rules: how a rule is declared, how all rules are run over a snapshot, and which findings are ignored."""
 
 from __future__ import annotations
 
@@ -6,68 +6,135 @@ from collections.abc import Callable, Iterator
 from fnmatch import fnmatch
 
 from poolwitness.config import Config
-from poolwitness.diagnose import capacity, crossings, lifecycle, workers
-from poolwitness.diagnose import checkouts as connections
-from poolwitness.diagnose import known_defects as versions
-from poolwitness.diagnose import shutdown as ending
-from poolwitness.model.findings import Finding
-from poolwitness.model.records import Snapshot
+from poolwitness.model.findings import Finding, Rule
+from poolwitness.model.records import PoolRecord, Snapshot
 from poolwitness.model.wording import short_path
 
-RuleFunction = Callable[[Snapshot], Iterator[Finding]]
+# Why a snapshot is taken: something happened, a periodic sweep, the end of the process, or its death by a signal.
+EVENT, SWEEP, VERDICT, POSTMORTEM = "event", "sweep", "verdict", "postmortem"
+ANY = frozenset({EVENT, SWEEP, VERDICT, POSTMORTEM})
 
-RULE_FUNCTIONS: tuple[RuleFunction, ...] = (
-    crossings.crossed_fork,
-    crossings.crossed_loops,
-    lifecycle.dropped_open,
-    lifecycle.never_closed,
-    lifecycle.used_after_close,
-    lifecycle.async_opened_in_constructor,
-    lifecycle.crowd,
-    connections.lost,
-    connections.held_long,
-    connections.not_returned,
-    connections.incidents,
-    connections.adapters_outside_configure,
-    capacity.exhausted,
-    capacity.slots_unaccounted,
-    capacity.connect_failing,
-    capacity.connect_slow,
-    workers.worker_died,
-    workers.worker_stuck,
-    ending.exit_hung,
-    versions.known_defect,
-)
+# What a rule is called for: each pool that this process opened, each that a parent process opened, or the whole snapshot.
+POOL, INHERITED_POOL, SNAPSHOT = "pool", "inherited pool", "snapshot"
+
+Check = Callable[..., Iterator[Finding]]
+
+# By code. They are filled when the package `poolwitness.diagnose` is imported.
+RULES: dict[str, Rule] = {}
+_CHECKS: dict[str, Check] = {}
 
 
-def examine(snapshot: Snapshot, config: Config) -> tuple[list[Finding], list[Finding]]:
-    """What the rules say of a snapshot.
+def rule(
+    code: str,
+    name: str,
+    headline: str,
+    *,
+    confidence: str,
+    level: str,
+    moments: frozenset[str] = ANY,
+    subject: str = POOL,
+    needs: str = "",
+    fields: tuple[str, ...] = (),
+    retractable: str = "",
+    leak: bool = False,
+    lists_holders: bool = False,
+) -> Callable[[Check], Rule]:
+    """Declare a rule, as the decorator of the function that finds its faults.
+
+    The function gets ``(pool, snapshot)``, or ``(snapshot)`` if the subject is `SNAPSHOT`. It must be pure. It yields what
+    `Rule.finding` returns; the `Rule` itself takes the function's name in the module.
+
+    Args:
+        code: see `Rule`, also for the others.
+        name: the name.
+        headline: when it reports.
+        confidence: how certain its findings are.
+        level: how bad they are.
+        moments: which snapshots it is run on.
+        subject: `POOL`, `INHERITED_POOL` or `SNAPSHOT`.
+        needs: the guard that its evidence depends on.
+        fields: the fields that its findings may add to the event.
+        retractable: what resolves a finding.
+        leak: whether something is not given back.
+        lists_holders: whether a row for each holder follows.
+    """
+
+    def add(check: Check) -> Rule:
+        declared = declare(
+            Rule(
+                code,
+                name,
+                headline,
+                confidence,
+                level,
+                moments,
+                subject,
+                needs,
+                fields,
+                retractable,
+                leak,
+                lists_holders,
+            )
+        )
+        _CHECKS[code] = check
+        return declared
+
+    return add
+
+
+def declare(rule: Rule) -> Rule:
+    """Add a rule without a function: no snapshot can show its fault, and another component reports it.
+
+    Raises:
+        ValueError: another rule has this code.
+    """
+    if rule.code in RULES:
+        raise ValueError(f"two rules are called {rule.code}")
+    RULES[rule.code] = rule
+    return rule
+
+
+def run_rules(snapshot: Snapshot, config: Config) -> tuple[list[Finding], list[Finding]]:
+    """Run the rules of a snapshot's moment.
 
     Returns:
-        The findings that count, and those that are ignored on the user's word.
+        The findings that count, and those that POOLWITNESS_IGNORE names.
     """
     kept: list[Finding] = []
     ignored: list[Finding] = []
-    for rule in RULE_FUNCTIONS:
-        for finding in rule(snapshot):
-            if is_ignored(finding, config.ignore):
-                ignored.append(finding)
-            else:
-                kept.append(finding)
+    for finding in _findings(snapshot):
+        (ignored if is_ignored(finding, config.ignore) else kept).append(finding)
     return kept, ignored
 
 
-def is_ignored(finding: Finding, patterns: tuple[str, ...]) -> bool:
-    """Whether one of POOLWITNESS_IGNORE's words names this finding: RULE, RULE:glob-of-file, or a fingerprint.
+def _findings(snapshot: Snapshot) -> Iterator[Finding]:
+    checks: dict[str, list[Check]] = {POOL: [], INHERITED_POOL: [], SNAPSHOT: []}
+    for code, check in _CHECKS.items():
+        if snapshot.moment in RULES[code].moments:
+            checks[RULES[code].subject].append(check)
+    for check in checks[SNAPSHOT]:
+        yield from check(snapshot)
+    for pool in snapshot.pools:
+        for check in checks[INHERITED_POOL if pool.life.inherited else POOL]:
+            yield from check(pool, snapshot)
 
-    A connection that is held may have been taken by a context manager: the file of who uses that names it as well.
+
+def own_pools(snapshot: Snapshot) -> Iterator[PoolRecord]:
+    """The pools that this process opened itself, for rules about a whole snapshot."""
+    return (pool for pool in snapshot.pools if not pool.life.inherited)
+
+
+def is_ignored(finding: Finding, patterns: tuple[str, ...]) -> bool:
+    """Whether an entry of POOLWITNESS_IGNORE names this finding: RULE, RULE:glob-of-file, or a fingerprint.
+
+    A held connection may have been taken by a context manager; then the file that uses it also counts.
     """
     codes = [finding.rule.code]
     if finding.rule.code == "PW102" and finding.extra.get("poolwitness.holder_alive"):
-        # Held for long by design is held to the end by design.
+        # A connection that is held on purpose is also held at the end on purpose.
         codes.append("PW103")
     frames = [finding.at]
-    if finding.rule.code in ("PW102", "PW103") and finding.stack is not None:
+    if finding.rule.retractable == "checkout" and finding.stack is not None:
         frames.append(finding.stack.holding)
     files = [name for frame in frames if frame is not None for name in (frame.file, short_path(frame.file))]
     for pattern in patterns:

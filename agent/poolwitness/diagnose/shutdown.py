@@ -1,28 +1,45 @@
-"""A program that is ending and cannot."""
+"""A program that is ending but blocked (PW004)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from poolwitness.diagnose.lifecycle import own
-from poolwitness.model.findings import RULES, Finding, Value
+from poolwitness.diagnose.registry import SNAPSHOT, own_pools, rule
+from poolwitness.model.findings import Finding, Value
 from poolwitness.model.records import Ending, PoolRecord, Snapshot
 from poolwitness.model.wording import at_line, format_stack, pool_label
 
-# A supervisor's patience is 30 s as a rule, and what usually ends does so within psycopg's own 5.
+# Supervisors usually wait 30 s, and what ends at all does so within the 5 s that psycopg_pool waits.
 PATIENCE_S = 10.0
 
 
+@rule(
+    "PW004",
+    "exit-hung",
+    "the program is ending and cannot",
+    confidence="probable",
+    level="error",
+    subject=SNAPSHOT,
+    fields=(
+        "poolwitness.ending_s",
+        "poolwitness.waits_for",
+        "poolwitness.waits_for_count",
+        "poolwitness.pools_open_at",
+        "poolwitness.waits_at",
+        "poolwitness.waits_stacktrace",
+        "exception.type",
+    ),
+)
 def exit_hung(snapshot: Snapshot) -> Iterator[Finding]:
-    """PW004: one finding an end that does not come."""
+    """PW004: one finding for each attempt to end."""
     ending = snapshot.ending
-    if ending is None or not any(own(snapshot)):
+    if ending is None or not any(own_pools(snapshot)):
         return
     limit_s = min(PATIENCE_S, snapshot.held_limit_s)
-    # Threads that go on using a pool are a program that lives in them, unless an exception ended the main thread.
+    # A program whose threads go on using a pool is meant to run in them, unless an exception ended the main thread.
     if (ending.seconds if ending.exception else ending.quiet_s) < limit_s:
         return
-    pool = next((pool for pool in own(snapshot) if pool.info.id == ending.pool_id), None)
+    pool = next((pool for pool in own_pools(snapshot) if pool.info.id == ending.pool_id), None)
     at = ending.where.origin if ending.where is not None else None
     ours = at is not None and at.kind in ("application", "installed")
     extra: dict[str, Value] = {
@@ -31,7 +48,7 @@ def exit_hung(snapshot: Snapshot) -> Iterator[Finding]:
         "poolwitness.waits_for_count": ending.count,
         "poolwitness.pools_open_at": [
             each.info.created.origin.place
-            for each in own(snapshot)
+            for each in own_pools(snapshot)
             if each.life.state == "open" and each.info.created.origin is not None
         ][:8],
     }
@@ -42,11 +59,10 @@ def exit_hung(snapshot: Snapshot) -> Iterator[Finding]:
     if ending.exception:
         extra["exception.type"] = ending.exception
     stands = f", now at {at_line(at)}" if ours else ""
-    yield Finding(
-        rule=RULES["PW004"],
+    yield exit_hung.finding(
         message=_sentence(ending, pool, stands),
         fix=_advice(ending, pool),
-        key=("PW004", ending.since_mono),
+        key=(ending.since_mono,),
         pool=pool,
         stack=ending.where if ours or pool is None else pool.info.created,
         extra=extra,

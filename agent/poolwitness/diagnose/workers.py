@@ -1,35 +1,64 @@
-"""Pools that are open while one of their workers, or their scheduler, is dead or does not come back."""
+"""Open pools with a worker or scheduler that is dead, or stuck in one task (PW301, PW302)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from poolwitness.diagnose.lifecycle import own
-from poolwitness.model.findings import RULES, Finding, Value
+from poolwitness.diagnose.registry import rule
+from poolwitness.model.findings import Finding, Value
 from poolwitness.model.records import Frame, PoolRecord, Snapshot, WorkerRecord
 from poolwitness.model.wording import at_line, format_stack, plural, pool_label
 
 
-def worker_died(snapshot: Snapshot) -> Iterator[Finding]:
-    """PW301: one finding a dead worker."""
-    for pool in own(snapshot):
-        if pool.life.state != "open":
+@rule(
+    "PW301",
+    "worker-died",
+    "the pool is open and one of its threads or tasks is dead",
+    confidence="proven",
+    level="error",
+    needs="pools",
+    fields=(
+        "poolwitness.worker.name",
+        "poolwitness.worker.role",
+        "poolwitness.workers_dead",
+        "exception.type",
+        "exception.message",
+    ),
+)
+def worker_died(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
+    """PW301: one finding for each dead worker."""
+    if pool.life.state != "open":
+        return
+    for worker in pool.workers:
+        # A task that ended without an exception was cancelled with its loop.
+        if worker.error_type is None and (worker.alive or pool.info.is_async):
             continue
-        for worker in pool.workers:
-            # A task that ended without an exception was cancelled with its loop.
-            if worker.error_type is None and (worker.alive or pool.info.is_async):
-                continue
-            yield _finding(pool, worker)
+        yield _died(pool, worker)
 
 
-def worker_stuck(snapshot: Snapshot) -> Iterator[Finding]:
-    """PW302: one finding a worker that has been in one task for longer than a checkout may take."""
-    for pool in own(snapshot):
-        if pool.life.state != "open":
-            continue
-        for worker in pool.workers:
-            if worker.alive and worker.error_type is None and worker.busy_s >= snapshot.held_limit_s > 0:
-                yield _stuck(pool, worker)
+@rule(
+    "PW302",
+    "worker-stuck",
+    "a worker of a pool has been in one task for long",
+    confidence="suspected",
+    level="warning",
+    fields=(
+        "poolwitness.worker.name",
+        "poolwitness.worker.task",
+        "poolwitness.worker.busy_s",
+        "poolwitness.workers_busy",
+        "poolwitness.worker.stacktrace",
+        "poolwitness.worker.at",
+    ),
+    retractable="worker",
+)
+def worker_stuck(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
+    """PW302: one finding for each worker that has been in one task for longer than a checkout may take."""
+    if pool.life.state != "open":
+        return
+    for worker in pool.workers:
+        if worker.alive and worker.error_type is None and worker.busy_s >= snapshot.held_limit_s > 0:
+            yield _stuck(pool, worker)
 
 
 _AT = {
@@ -63,15 +92,14 @@ def _stuck(pool: PoolRecord, worker: WorkerRecord) -> Finding:
         extra["poolwitness.worker.stacktrace"] = format_stack(where, 16)
     if ours is not None:
         extra["poolwitness.worker.at"] = ours.place
-    return Finding(
-        rule=RULES["PW302"],
+    return worker_stuck.finding(
         message=(
             f"worker {worker.name!r} of {pool_label(pool)}, made at {at_line(pool.info.created.origin)}, has been "
             f"{_AT.get(worker.task, 'in one task')} for {worker.busy_s:.1f} s{stands}: "
             f"{busy} of {plural(pool.info.num_workers, 'worker')} busy"
         ),
         fix=fix,
-        key=("PW302", pool.info.id, worker.name),
+        key=(pool.info.id, worker.name),
         pool=pool,
         stack=pool.info.created,
         extra=extra,
@@ -82,7 +110,7 @@ def _connects(frame: Frame) -> bool:
     return frame.kind == "psycopg" and frame.function in ("connect", "_connect")
 
 
-def _finding(pool: PoolRecord, worker: WorkerRecord) -> Finding:
+def _died(pool: PoolRecord, worker: WorkerRecord) -> Finding:
     dead = sum(1 for other in pool.workers if other.error_type is not None or not other.alive)
     workers = [other for other in pool.workers if other.role == "worker"]
     left = sum(1 for other in workers if other.alive and other.error_type is None)
@@ -96,7 +124,7 @@ def _finding(pool: PoolRecord, worker: WorkerRecord) -> Finding:
         effect = f"{plural(left, 'worker')} of {len(workers)} left to open and mend connections"
     else:
         effect = "no worker is left: it can no longer open or mend connections, and requests will time out"
-    extra: dict[str, str | int | float | bool | list[str]] = {
+    extra: dict[str, Value] = {
         "poolwitness.worker.name": worker.name,
         "poolwitness.worker.role": worker.role,
         "poolwitness.workers_dead": dead,
@@ -105,13 +133,12 @@ def _finding(pool: PoolRecord, worker: WorkerRecord) -> Finding:
         extra["exception.type"] = worker.error_type
     if worker.error_text:
         extra["exception.message"] = worker.error_text
-    return Finding(
-        rule=RULES["PW301"],
+    return worker_died.finding(
         message=(
             f"{worker.role} {worker.name!r} of {pool_label(pool)}, made at {at_line(pool.info.created.origin)}, died {why}: {effect}"
         ),
         fix=_advice(worker),
-        key=("PW301", pool.info.id, worker.name),
+        key=(pool.info.id, worker.name),
         pool=pool,
         stack=pool.info.created,
         extra=extra,

@@ -19,10 +19,12 @@ from poolwitness.dump.address import Address, own_address
 # Programs that close every low descriptor, and then open their own, seldom get as far as this number.
 HIGH_FD = 256
 BACKLOG = 16
+# An answer is JSON lines and then an empty line, which shows the reader that it has all of them.
+END_OF_ANSWER = b"\n"
 _OPENINGS = 3
 _GONE = frozenset({errno.EBADF, errno.ENOTSOCK, errno.EINVAL, errno.EOPNOTSUPP})
 
-_open_doors: list[DumpSocket] = []
+_open_sockets: list[DumpSocket] = []
 _registered: list[bool] = []
 
 
@@ -67,7 +69,7 @@ class DumpSocket:
         if not hasattr(socket, "AF_UNIX") or self._openings >= _OPENINGS:
             return False
         self._openings += 1
-        _open_doors.append(self)
+        _open_sockets.append(self)
         if not _registered and hasattr(os, "register_at_fork"):
             _registered.append(True)
             os.register_at_fork(after_in_child=_contained(_abandon_all))
@@ -111,7 +113,7 @@ class DumpSocket:
         connection.close()
         return None
 
-    def knock(self) -> None:
+    def wake(self) -> None:
         """Make `accept` return in the thread that waits there; takes no lock, so a signal handler may call it."""
         if self._listener is None or self.pid != os.getpid():
             return
@@ -148,8 +150,8 @@ class DumpSocket:
 
     def _let_go(self) -> None:
         listener, self._listener = self._listener, None
-        if self in _open_doors:
-            _open_doors.remove(self)
+        if self in _open_sockets:
+            _open_sockets.remove(self)
         if listener is None:
             return
         if _identity(listener.fileno()) == self._identity:
@@ -169,8 +171,8 @@ def _contained(hook: Callable[[], None]) -> Callable[[], None]:
 
 
 def _abandon_all() -> None:
-    for door in list(_open_doors):
-        door.abandon()
+    for each in list(_open_sockets):
+        each.abandon()
 
 
 def _raised(listener: socket.socket) -> socket.socket:

@@ -1,8 +1,8 @@
-"""Know that this process is a forked child: from the fork hook, or from memory that the kernel wipes in a child.
+"""Detect that this process is a forked child: from the fork hook, or from memory that the kernel wipes in a child.
 
-The hook only appends and clears; the agent takes it in at its next step. A fork from C (uWSGI's) runs no hook, and
-asking for the pid is a system call, too dear for every checkout: so ``home`` lies in a page of memory that Linux
-wipes in every child, whoever forks.
+The hook only appends and clears; the ledger takes it in at its next step. A fork from C (uWSGI's) runs no hook, and
+asking for the pid is a system call, too dear for every checkout: so `owns_all_pools` is a byte in a page of memory that
+Linux wipes in every child.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ except ImportError:  # a Python built without libffi
 
 _WIPE_ON_FORK = 18  # MADV_WIPEONFORK, Linux 4.14; the mmap module does not name it
 
-_listening: list[deque[int]] = []
+_watching: list[deque[int]] = []
 _registered: list[bool] = []
-# The pids of the last child whose hook was run, and of the last one where it was missed.
+# The pids of the last child whose hook ran, and of the last one in which it did not.
 _hooked_in: deque[int] = deque(maxlen=1)
-_untold_in: deque[int] = deque(maxlen=1)
+_unhooked_in: deque[int] = deque(maxlen=1)
 
 
 def _page() -> Any:
-    """A page that is all zeros in a child; None where the system has none to give."""
+    """A page that is all zeros in a child; None if the system has none to give."""
     if ctypes is None:
         return None
     try:
@@ -39,7 +39,7 @@ def _page() -> Any:
 
 
 class _Flag:
-    """What stands in for a byte of the page."""
+    """Stands in for a byte of the page."""
 
     value = 1
 
@@ -49,49 +49,49 @@ class _Flag:
 
 _wiped = _page()
 
-# True where every pool that the process knows is its own: to test it costs no more than to test a list.
-home: Any = _Flag() if _wiped is None else ctypes.c_ubyte.from_buffer(_wiped, 0)
-_told: Any = _Flag() if _wiped is None else ctypes.c_ubyte.from_buffer(_wiped, 1)
-home.value = _told.value = 1
+# True if every pool that the process knows is its own: testing it costs no more than testing a list.
+owns_all_pools: Any = _Flag() if _wiped is None else ctypes.c_ubyte.from_buffer(_wiped, 0)
+_detected: Any = _Flag() if _wiped is None else ctypes.c_ubyte.from_buffer(_wiped, 1)
+owns_all_pools.value = _detected.value = 1
 
 
 def watch(forked: deque[int]) -> None:
-    """Append to *forked* in every child from now on; hooks cannot be taken back, so one serves for good."""
-    _listening.append(forked)
+    """Append to *forked* in every child from now on; fork hooks cannot be removed, so one is registered for good."""
+    _watching.append(forked)
     if not _registered and hasattr(os, "register_at_fork"):
         _registered.append(True)
         os.register_at_fork(after_in_child=_after_fork)
 
 
-def forget() -> None:
+def uninstall() -> None:
     """Stop appending."""
-    _listening.clear()
+    _watching.clear()
 
 
-def notice(pid: int) -> None:
-    """Do what the hook does, in a child where it was not run.
+def detect_fork(pid: int) -> None:
+    """Do what the hook does, in a child in which it did not run.
 
     Args:
-        pid: the process that the caller believes to be in; looked at only where no memory is wiped.
+        pid: the process that the caller believes to be in; compared only if no memory is wiped.
     """
-    if (not _told) if _wiped is not None else os.getpid() != pid:
-        _untold_in.append(os.getpid())
+    if (not _detected) if _wiped is not None else os.getpid() != pid:
+        _unhooked_in.append(os.getpid())
         _in_child()
 
 
-def is_untold() -> bool:
-    """Whether this process is a child of a fork that Python was not told of: its hooks were not run."""
+def is_without_hooks() -> bool:
+    """Whether this process is a child of a fork in which Python's fork hooks did not run."""
     pid = os.getpid()
-    return pid in _untold_in and pid not in _hooked_in
+    return pid in _unhooked_in and pid not in _hooked_in
 
 
-def settle(own: bool) -> None:
+def acknowledge_fork(owns_all: bool) -> None:
     """The fork has been taken in.
 
     Args:
-        own: there is no pool of the parent's left that could be used here.
+        owns_all: no pool of the parent is left that could be used here.
     """
-    home.value = own
+    owns_all_pools.value = owns_all
 
 
 def _after_fork() -> None:
@@ -100,6 +100,6 @@ def _after_fork() -> None:
 
 
 def _in_child() -> None:
-    home.value, _told.value = 0, 1
-    for forked in _listening:
+    owns_all_pools.value, _detected.value = 0, 1
+    for forked in _watching:
         forked.append(1)

@@ -1,178 +1,194 @@
-"""What is known, in memory: weak references to pools with what was seen of each.
+"""What is known, in memory: weak references to pools, with what was seen of each.
 
-No lock: every operation on the dict and the deque is a single one of the interpreter's own, so that a finalizer,
-a signal handler or a fork can come between any two lines. Finalizers only append to ``gone``.
+No lock: every operation on the dicts and deques is a single one of the interpreter's own, so that a finalizer, a signal
+handler or a fork can come between any two lines. Finalizers only append to ``gone`` and ``gone_connections``.
 """
 
 from __future__ import annotations
 
 import itertools
 import os
-import time
-from collections import deque
-from typing import TYPE_CHECKING, Any, Protocol
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import Any
 
-from poolwitness.ledger.pools import ConnectionRef, PoolRef, TrackedConnection, TrackedPool
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from poolwitness.ledger import fork
+from poolwitness.ledger.connections import ConnectionRef, TrackedConnection
+from poolwitness.ledger.observers import Observers
+from poolwitness.ledger.pools import PoolRef, TrackedPool
+from poolwitness.model.startup import clock
 
 MAX_POOLS = 20_000
-MAX_SLOTS = 100_000
+MAX_CONNECTIONS = 100_000
 MAX_LOST = 1000
 
 
-class GoneListener(Protocol):
-    """Who is told of what the garbage collector took, once the ledger has taken it in."""
-
-    def pool_gone(self, entry: TrackedPool) -> None:
-        """A pool is gone; its entry says whether it was open."""
-
-    def slot_gone(self, slot: TrackedConnection) -> None:
-        """A connection is gone; its slot says whether it was out."""
-
-
 class Ledger:
-    """The pools of this process, bounded; what could not be kept is counted in ``dropped_records``."""
+    """The pools of this process, bounded; what could not be kept is counted in ``dropped_records``.
 
-    def __init__(self) -> None:
+    Args:
+        observers: hear of what the garbage collector took, and of forks.
+    """
+
+    def __init__(self, observers: Observers) -> None:
+        self.observers = observers
         self.pools: dict[int, TrackedPool] = {}
         self.departed: deque[TrackedPool] = deque(maxlen=1000)
         self.gone: deque[PoolRef] = deque()
+        # Not empty in a forked child, until `synchronize`.
         self.forked: deque[int] = deque()
         self.pid = os.getpid()
         self.dropped_records = 0
-        self.totals: dict[str, int] = {}
-        self.slots: dict[int, TrackedConnection] = {}
-        self.gone_slots: deque[ConnectionRef] = deque()
-        self.listener: GoneListener | None = None
+        self.totals: Counter[str] = Counter()
+        self.connections: dict[int, TrackedConnection] = {}
+        self.gone_connections: deque[ConnectionRef] = deque()
         self._ids = itertools.count(1)
-        self._slot_ids = itertools.count(1)
-        self._gone_slots_append: Callable[[Any], None] = self.gone_slots.append
-        self._gone_append: Callable[[Any], None] = self.gone.append
+        self._connection_ids = itertools.count(1)
+        self._connection_gone: Callable[[Any], None] = self.gone_connections.append
+        self._pool_gone: Callable[[Any], None] = self.gone.append
 
-    def add(self, pool: Any, entry: TrackedPool) -> bool:
-        """Take a pool in; False when the ledger is full."""
+    def report_change(self, pool: TrackedPool, change: str) -> None:
+        """Something that a rule may report happened to a pool: see `Observer.pool_changed`."""
+        self.synchronize()
+        self.observers.pool_changed(pool, change)
+
+    def synchronize(self) -> None:
+        """Take in what finalizers and fork hooks left; in a forked child, become the child's ledger."""
+        fork.detect_fork(self.pid)
+        while self.forked:
+            self._become_childs()
+        self.drain()
+        self.observers.synchronized()
+
+    def add(self, pool: Any, tracked: TrackedPool) -> bool:
+        """Track a pool; False when the ledger is full."""
         self.drain()
         if len(self.pools) >= MAX_POOLS:
             self.dropped_records += 1
             return False
-        entry.id = next(self._ids)
-        ref = PoolRef(pool, self._gone_append)
-        ref.entry = entry
-        entry.ref = ref
-        self.pools[id(pool)] = entry
+        tracked.id = next(self._ids)
+        ref = PoolRef(pool, self._pool_gone)
+        ref.pool = tracked
+        tracked.ref = ref
+        self.pools[id(pool)] = tracked
         return True
 
-    def new_slot(self, conn: Any, pool: Any) -> TrackedConnection | None:
-        """A connection that is seen for the first time; None when its pool is not known."""
-        entry = self.find(pool)
-        if entry is None:
+    def track_connection(self, conn: Any, pool: Any) -> TrackedConnection | None:
+        """Track a connection that is seen for the first time; None if its pool is not known, or the ledger is full."""
+        tracked_pool = self.find(pool)
+        if tracked_pool is None:
             return None
-        if len(self.slots) >= MAX_SLOTS:
+        if len(self.connections) >= MAX_CONNECTIONS:
             self.dropped_records += 1
-            raise MemoryError("the ledger is full")
+            return None
         key = id(conn)
-        slot = TrackedConnection(key, entry, next(self._slot_ids))
-        ref = ConnectionRef(conn, self._gone_slots_append)
-        ref.slot = slot
-        slot.ref = ref
-        self.slots[key] = entry.slots[key] = slot
-        return slot
+        connection = TrackedConnection(key, tracked_pool, next(self._connection_ids))
+        ref = ConnectionRef(conn, self._connection_gone)
+        ref.connection = connection
+        connection.ref = ref
+        self.connections[key] = tracked_pool.connections[key] = connection
+        return connection
 
     def find(self, pool: Any) -> TrackedPool | None:
-        """The entry of a live pool."""
-        entry = self.pools.get(id(pool))
+        """The tracked pool of a live pool."""
+        tracked = self.pools.get(id(pool))
         # In a cycle the collector clears weak references before it calls __del__, which may close the pool.
-        return entry if entry is not None and ((known := entry.ref()) is pool or known is None) else None
+        return tracked if tracked is not None and ((known := tracked.ref()) is pool or known is None) else None
 
-    def forget(self, pool: Any) -> None:
-        """Drop a pool whose constructor failed."""
+    def discard(self, pool: Any) -> None:
+        """Remove a pool whose constructor failed."""
         self.pools.pop(id(pool), None)
 
     def drain(self) -> None:
-        """Take in what finalizers and fork hooks left behind."""
-        while self.forked:
-            self.forked.clear()
-            self.adopt()
+        """Take in the pools and connections that were garbage-collected."""
         while self.gone:
             try:
-                ref = self.gone.popleft()
+                tracked = self.gone.popleft().pool
             except IndexError:  # another thread was quicker
                 break
-            entry = ref.entry
-            if self.pools.get(entry.object_id) is entry:
-                del self.pools[entry.object_id]
-            if entry.closed_at is None and entry.opened_at is not None and not entry.inherited:
-                entry.dropped = True
-                if len(self.departed) == self.departed.maxlen:
-                    self.dropped_records += 1
-                self.departed.append(entry)
-            elif any(not slot.lost_from_open for slot in entry.lost) and entry not in self.departed:
-                # They were lost after the look at its close.
-                self.departed.append(entry)
-            if self.listener is not None:
-                self.listener.pool_gone(entry)
+            if self.pools.get(tracked.object_id) is tracked:
+                del self.pools[tracked.object_id]
+            life = tracked.life
+            if life.closed_at is None and life.opened_at is not None and not life.inherited:
+                life.dropped = True
+                self._depart(tracked)
+            elif any(not connection.lost_from_open for connection in tracked.lost):
+                # They were lost after the check at its close.
+                self._depart(tracked)
+            self.observers.pool_collected(tracked)
+        self.drain_connections()
 
-        self.drain_slots()
-
-    def drain_slots(self) -> list[TrackedPool]:
-        """Take in the connections that are gone; one that was out is a lost slot of its pool.
+    def drain_connections(self) -> list[TrackedPool]:
+        """Take in the connections that were garbage-collected; one that was checked out is a lost slot of its pool.
 
         Returns:
             The pools that lost one.
         """
         losers: list[TrackedPool] = []
-        while self.gone_slots:
+        while self.gone_connections:
             try:
-                slot = self.gone_slots.popleft().slot
+                connection = self.gone_connections.popleft().connection
             except IndexError:  # another thread was quicker
                 break
-            if self.slots.get(slot.object_id) is slot:
-                del self.slots[slot.object_id]
-            entry = slot.entry
-            if entry.slots.get(slot.object_id) is slot:
-                del entry.slots[slot.object_id]
-            if slot.raw is not None and len(entry.lost) < MAX_LOST:
-                slot.held_s = time.monotonic() - slot.taken_mono
-                slot.lost_from_open = entry.closed_at is None
-                entry.lost.append(slot)
-                losers.append(entry)
-                if self.pools.get(entry.object_id) is not entry and entry not in self.departed:
-                    self.departed.append(entry)
-            if self.listener is not None:
-                self.listener.slot_gone(slot)
+            if self.connections.get(connection.object_id) is connection:
+                del self.connections[connection.object_id]
+            pool = connection.pool
+            if pool.connections.get(connection.object_id) is connection:
+                del pool.connections[connection.object_id]
+            if connection.taken_from is not None:
+                self._lose(connection)
+                losers.append(pool)
+            self.observers.connection_collected(connection)
         return losers
 
-    def adopt(self) -> None:
-        """Become the ledger of a forked child: the parent's pools stay known as inherited, its news do not."""
+    def _lose(self, connection: TrackedConnection) -> None:
+        pool = connection.pool
+        if len(pool.lost) >= MAX_LOST:
+            self.dropped_records += 1
+            return
+        connection.held_s = clock.monotonic() - connection.taken_mono
+        connection.lost_from_open = pool.life.closed_at is None
+        pool.lost.append(connection)
+        if self.pools.get(pool.object_id) is not pool:
+            self._depart(pool)
+
+    def _depart(self, pool: TrackedPool) -> None:
+        if pool in self.departed:
+            return
+        if len(self.departed) == self.departed.maxlen:
+            self.dropped_records += 1
+        self.departed.append(pool)
+
+    def _become_childs(self) -> None:
         self.pid = os.getpid()
         self.departed.clear()
         self.gone.clear()
-        self.gone_slots.clear()
-        self.slots.clear()
-        self.totals = {}
-        for entry in list(self.pools.values()):
-            entry.slots = {}
-            entry.crossed_fork = entry.crossed_loops = None
-            # One that was made for the children and is yet to be opened is theirs.
-            entry.inherited = entry.state != "new"
-            if not entry.inherited:
-                entry.pid = self.pid
+        self.gone_connections.clear()
+        self.connections.clear()
+        self.totals = Counter()
+        for pool in list(self.pools.values()):
+            pool.connections = {}
+            pool.crossed_fork = pool.crossed_loops = None
+            # One that was created for the children and is yet to be opened is theirs.
+            pool.life.inherited = pool.state != "new"
+            if not pool.life.inherited:
+                pool.pid = self.pid
+                if pool.info is not None:
+                    pool.info = pool.info._replace(pid=self.pid)
+        self.observers.forked()
+        self.forked.clear()
+        pools = self.pools.copy().values()
+        fork.acknowledge_fork(owns_all=not any(pool.inherited and pool.state == "open" for pool in pools))
 
-    def forget_departed(self, looked_at: list[TrackedPool]) -> None:
-        """Let go of pools that are gone and have had their last look."""
-        for entry in looked_at:
-            if entry.ref() is None:
+    def forget_departed(self, checked: list[TrackedPool]) -> None:
+        """Let go of pools that are gone and have been checked for the last time."""
+        for pool in checked:
+            if pool.ref() is None:
                 try:
-                    self.departed.remove(entry)
+                    self.departed.remove(pool)
                 except ValueError:
                     continue
 
-    def count(self, what: str) -> None:
-        """Add one to a total of the verdict."""
-        self.totals[what] = self.totals.get(what, 0) + 1
-
     def entries(self) -> list[TrackedPool]:
-        """The pools alive now, oldest first, and those that were dropped since the last look."""
+        """The pools that are alive, oldest first, and those that were dropped since the last check."""
         return [*list(self.pools.values()), *list(self.departed)]

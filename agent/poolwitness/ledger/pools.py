@@ -1,269 +1,101 @@
-"""What was seen of one pool, and of one connection: changed in place by the observers, read by the recorder."""
+"""Live state of one pool: changed in place by the patches, frozen into a record by `snapshot`."""
 
 from __future__ import annotations
 
 import os
-import time
 import weakref
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
-from poolwitness.ledger.connections import Holder
+from poolwitness.ledger.connections import TrackedConnection, WorkerTask
 from poolwitness.ledger.stacks import RawStack, resolve
-from poolwitness.model.locations import Database, Frame, Stack
+from poolwitness.ledger.tallies import (
+    ClosedUseTally,
+    ConnectTally,
+    CrossingTally,
+    ExhaustionTally,
+    FaultTally,
+    UsageTally,
+)
+from poolwitness.model.locations import Frame, Stack
+from poolwitness.model.records import PoolInfo, PoolLife
+from poolwitness.model.startup import clock
 
 
 class PoolRef(weakref.ref):  # type: ignore[type-arg]  # generic only in the stubs
-    """A weak reference that knows its entry, so that a finalizer need not look anything up."""
+    """A weak reference to a pool that knows its tracked pool, so that a finalizer need not look anything up."""
 
-    __slots__ = ("entry",)
-    entry: TrackedPool
-
-
-class ConnectionRef(weakref.ref):  # type: ignore[type-arg]  # generic only in the stubs
-    """A weak reference to a connection that knows its slot."""
-
-    __slots__ = ("slot",)
-    slot: TrackedConnection
+    __slots__ = ("pool",)
+    pool: TrackedPool
 
 
-class TrackedConnection:
-    """One connection of a pool: made when it is first taken, used again each time it is; ``raw`` is None when in."""
+class Creation:
+    """Where a pool was created; its stack is looked up once, when it is first asked for."""
 
-    __slots__ = (
-        "active_mono",
-        "box",
-        "entry",
-        "held_s",
-        "holder",
-        "id",
-        "kept_by",
-        "lost_from_open",
-        "object_id",
-        "raw",
-        "ref",
-        "suspected",
-        "taken_mono",
-    )
+    __slots__ = ("_raw", "_skip", "_stack", "at", "django_alias", "django_settings", "runner")
 
-    def __init__(self, object_id: int, entry: TrackedPool, number: int) -> None:
-        self.id = number
-        self.object_id = object_id
-        self.ref: Any = None
-        self.entry = entry
-        self.raw: RawStack | None = None
-        self.taken_mono = 0.0
-        self.held_s = 0.0
-        self.holder: Holder | None = None
-        # The rule that suspects it, so that its return takes that back.
-        self.suspected = ""
-        self.lost_from_open = False
-        self.kept_by = ""
-        self.active_mono = 0.0
-        # Where in the black box it is recorded; 0 before it is.
-        self.box = 0
+    def __init__(
+        self, raw: RawStack, skip: frozenset[int], runner: str, django_alias: str, django_settings: Frame | None
+    ) -> None:
+        self._raw = raw
+        self._skip = skip
+        self._stack: Stack | None = None
+        self.at = clock.now()
+        self.runner = runner
+        # For which of its databases Django created it, and the line of its settings.
+        self.django_alias = django_alias
+        self.django_settings = django_settings
+
+    @property
+    def stack(self) -> Stack:
+        """The stack, with the application's line as its origin."""
+        if self._stack is None:
+            stack = resolve(self._raw, self._skip)
+            if self.django_settings is not None and (stack.origin is None or stack.origin.kind != "application"):
+                stack = Stack(stack.frames, self.django_settings)
+            self._stack = stack
+            self._raw, self._skip = (), frozenset()
+        return self._stack
 
 
-class WorkerTask:
-    """One task of one worker of a pool, while the worker is at it."""
-
-    __slots__ = ("entry", "id", "over_mono", "runner_id", "started_mono", "suspected", "task")
-
-    def __init__(self, number: int, entry: TrackedPool, runner_id: int, task: str, started_mono: float) -> None:
-        self.id = number
-        self.entry = entry
-        # Of the thread or task: the name is not the worker's alone.
-        self.runner_id = runner_id
-        self.task = task
-        self.started_mono = started_mono
-        self.over_mono = 0.0
-        self.suspected = False
-
-
-class TrackedPool:
-    """What was seen of one pool; changed in place by the observers, copied into a PoolRecord for everybody else."""
+class Life:
+    """How far a pool's life has come."""
 
     __slots__ = (
-        "adapters",
         "close_s",
         "closed_at",
-        "closed_by",
+        "closed_from",
         "closing",
-        "cls",
-        "connects",
-        "crossed_fork",
-        "crossed_loops",
-        "django_alias",
         "dropped",
-        "exhaustion",
-        "fewest_in",
-        "has_check",
-        "has_reset",
-        "id",
-        "incidents",
         "inherited",
-        "is_async",
-        "is_null",
-        "kept_by",
-        "last_stats",
-        "late",
-        "longest_held_by",
-        "longest_held_s",
-        "longest_wait_s",
         "loop",
-        "lost",
-        "made",
-        "made_at",
-        "made_before",
-        "made_in",
-        "made_settings",
-        "made_skip",
-        "made_stack",
-        "max_size",
-        "min_size",
-        "name",
-        "num_workers",
-        "object_id",
         "open_confirmed",
         "open_error",
         "open_explicit",
         "open_threads",
         "opened_at",
-        "opened_by",
+        "opened_from",
         "opened_in",
         "opened_in_constructor",
-        "peak",
-        "pid",
-        "ref",
-        "samples",
-        "slots",
-        "stints",
-        "target",
-        "threads",
-        "told_closed",
-        "told_opened",
-        "unaccounted",
-        "unaccounted_looks",
-        "use_after_close",
-        "worker_errors",
     )
 
-    def __init__(self, pool: Any, raw: RawStack, skip: frozenset[int], made_in: str) -> None:
-        self.id = 0
-        self.ref: Any = None
-        self.object_id = id(pool)
-        self.cls = ""
-        self.name = ""
-        self.is_async = False
-        self.is_null = False
-        self.made = raw
-        self.made_skip = skip
-        self.made_stack: Stack | None = None
-        # Where Django made it: for which of its databases, and the line of its settings.
-        self.django_alias = ""
-        self.made_settings: Frame | None = None
-        self.made_at = time.time()
-        self.made_in = made_in
-        self.min_size = 0
-        self.max_size: int | None = None
-        self.num_workers = 0
-        self.target = Database()
-        self.pid = os.getpid()
-        self.inherited = False
-        self.has_check = False
-        self.has_reset = False
+    def __init__(self) -> None:
         self.opened_at: float | None = None
-        self.opened_by: RawStack | None = None
+        self.opened_from: RawStack | None = None
+        # The event loop that it was opened on, for people, and a weak reference to it; None for a sync pool.
         self.opened_in = ""
-        # A weak reference to the event loop; None for a sync pool.
         self.loop: Any = None
         self.opened_in_constructor = False
         self.open_explicit = False
         self.open_confirmed = False
         self.open_threads: set[int] = set()
         self.open_error = ""
-        self.closed_at: float | None = None
         self.closing = False
-        self.closed_by: RawStack | None = None
+        self.closed_at: float | None = None
+        self.closed_from: RawStack | None = None
         self.close_s: float | None = None
         self.dropped = False
-        self.last_stats: dict[str, int] = {}
-        # (role, weak reference to the thread or task, name, native id)
-        self.threads: tuple[tuple[str, Any, str, int | None], ...] = ()
-        self.samples: dict[int, Any] = {}
-        self.worker_errors: dict[str, tuple[str, str]] = {}
-        self.kept_by = ""
-        self.use_after_close: list[Any] | None = None
-        self.told_opened = False
-        self.told_closed = False
-        self.late: Any = None
-        self.slots: dict[int, TrackedConnection] = {}
-        # What its workers are at, by the thread or task.
-        self.stints: dict[int, WorkerTask] = {}
-        self.lost: list[TrackedConnection] = []
-        self.peak = 0
-        self.fewest_in = 0
-        self.made_before: tuple[int, ...] = ()
-        self.longest_wait_s = 0.0
-        self.longest_held_s = 0.0
-        self.longest_held_by: RawStack | None = None
-        self.connects: Any = None
-        # (kind, lines) -> [taken, at, holder, held_s, count]
-        self.incidents: dict[tuple[Any, ...], list[Any]] = {}
-        # [episode, error type, request, waited_s, holder, count, last_mono]
-        self.exhaustion: list[Any] | None = None
-        self.adapters: list[tuple[RawStack, int]] = []
-        self.unaccounted = 0
-        self.unaccounted_looks = 0
-        # [stack, how, count, what runs the program, the loop it was opened on, the loop it was used on, ended]
-        self.crossed_fork: list[Any] | None = None
-        self.crossed_loops: list[Any] | None = None
-
-    @property
-    def out(self) -> list[TrackedConnection]:
-        """The connections between getconn and putconn, longest held first."""
-        return sorted(self.taken(), key=_TAKEN_MONO)
-
-    def taken(self) -> list[TrackedConnection]:
-        """The same in no order."""
-        return [slot for slot in self.slots.copy().values() if slot.raw is not None]
-
-    def count_out(self) -> int:
-        """How many connections are out; one that was garbage-collected may not have been taken in as lost yet."""
-        return sum(1 for slot in self.slots.copy().values() if slot.raw is not None and slot.ref() is not None)
-
-    def note_peak(self) -> None:
-        """Take in how many connections were out at once.
-
-        The pool keeps the fewest that were in: that says how many were out where it had them all at both looks and
-        has made none in between.
-        """
-        pool, connects = self.ref(), self.connects
-        seen = self.count_out()
-        if pool is not None and connects is not None and not self.is_null:
-            size, fewest_in, lost = getattr(pool, "_nconns", 0), getattr(pool, "_nconns_min", 0), len(self.lost)
-            complete = size == len(pool._pool) + seen + lost
-            made = (size, connects.attempts, lost) if complete else ()
-            if complete and made == self.made_before and fewest_in < self.fewest_in:
-                seen = max(seen, size - fewest_in - lost)
-            self.made_before, self.fewest_in = made, fewest_in
-        self.peak = max(self.peak, seen)
-
-    @property
-    def stack(self) -> Stack:
-        """Where the pool was made, named once."""
-        if self.made_stack is None:
-            stack = resolve(self.made, self.made_skip)
-            if self.made_settings is not None and (stack.origin is None or stack.origin.kind != "application"):
-                stack = Stack(stack.frames, self.made_settings)
-            self.made_stack = stack
-            self.made, self.made_skip = (), frozenset()
-        return self.made_stack
-
-    @property
-    def origin(self) -> Frame | None:
-        """The application's line that made the pool."""
-        return self.stack.origin
+        self.inherited = False
 
     @property
     def state(self) -> str:
@@ -276,15 +108,159 @@ class TrackedPool:
             return "new"
         return "dropped" if self.dropped else "open"
 
+    def freeze(self, retained_by: str) -> PoolLife:
+        """The record of it; *retained_by* is the path of references that keeps the pool alive."""
+        return PoolLife(
+            state=self.state,
+            inherited=self.inherited,
+            opened_at=self.opened_at,
+            opened=resolve(self.opened_from) if self.opened_from else None,
+            opened_in_constructor=self.opened_in_constructor,
+            open_explicit=self.open_explicit,
+            open_confirmed=self.open_confirmed,
+            opened_by_threads=len(self.open_threads),
+            open_error=self.open_error,
+            closed_at=self.closed_at,
+            closed=resolve(self.closed_from) if self.closed_from else None,
+            close_s=self.close_s,
+            retained_by=retained_by,
+        )
+
+
+class PoolRunner(NamedTuple):
+    """A thread or task that a pool runs on: a worker or its scheduler; ``ref`` is a weak reference to it."""
+
+    role: str
+    ref: Any
+    name: str
+    native_id: int | None
+
+
+class TrackedPool:
+    """What is known of one pool. ``info`` is None until its constructor has returned."""
+
+    __slots__ = (
+        "adapters",
+        "announced_closed",
+        "announced_open",
+        "connections",
+        "connects",
+        "creation",
+        "crossed_fork",
+        "crossed_loops",
+        "exhaustion",
+        "faults",
+        "finalizer_notice",
+        "id",
+        "info",
+        "last_stats",
+        "life",
+        "lost",
+        "max_size",
+        "min_size",
+        "object_id",
+        "pid",
+        "ref",
+        "retained_by",
+        "runners",
+        "thread_samples",
+        "unaccounted",
+        "unaccounted_looks",
+        "usage",
+        "use_after_close",
+        "worker_errors",
+        "worker_tasks",
+    )
+
+    def __init__(self, pool: Any, creation: Creation) -> None:
+        self.id = 0
+        self.ref: Any = None
+        self.object_id = id(pool)
+        self.pid = os.getpid()
+        self.creation = creation
+        self.info: PoolInfo | None = None
+        # resize() changes them.
+        self.min_size = 0
+        self.max_size: int | None = None
+        self.life = Life()
+        self.announced_open = self.announced_closed = False
+        self.last_stats: dict[str, int] = {}
+        self.usage = UsageTally()
+        self.connections: dict[int, TrackedConnection] = {}
+        self.lost: list[TrackedConnection] = []
+        self.unaccounted = self.unaccounted_looks = 0
+        self.runners: tuple[PoolRunner, ...] = ()
+        # What its workers run now, by the id of the thread or asyncio task.
+        self.worker_tasks: dict[int, WorkerTask] = {}
+        # By the worker's name: the exception that it died of, its class and its text.
+        self.worker_errors: dict[str, tuple[str, str]] | None = None
+        self.thread_samples: dict[int, Any] | None = None
+        self.connects: ConnectTally | None = None
+        self.exhaustion: ExhaustionTally | None = None
+        # By kind and lines.
+        self.faults: dict[tuple[Any, ...], FaultTally] | None = None
+        self.adapters: list[tuple[RawStack, int]] | None = None
+        self.use_after_close: ClosedUseTally | None = None
+        self.crossed_fork: CrossingTally | None = None
+        self.crossed_loops: CrossingTally | None = None
+        self.retained_by = ""
+        # Called by the pool's finalizer while the interpreter ends; prepared by the verdict.
+        self.finalizer_notice: Any = None
+
+    @property
+    def name(self) -> str:
+        """The pool's name; empty until its constructor has returned."""
+        return self.info.name if self.info is not None else ""
+
+    @property
+    def is_async(self) -> bool:
+        """Whether it is an async pool."""
+        return self.info is not None and self.info.is_async
+
+    @property
+    def origin(self) -> Frame | None:
+        """The application's line that created the pool."""
+        return self.creation.stack.origin
+
+    @property
+    def state(self) -> str:
+        """``new``, ``open``, ``closing``, ``closed`` or ``dropped``."""
+        return self.life.state
+
+    @property
+    def inherited(self) -> bool:
+        """Whether it was opened in a process that this one was forked from."""
+        return self.life.inherited
+
+    def checkouts(self) -> list[TrackedConnection]:
+        """The connections that are checked out, longest held first."""
+        return sorted(self.taken(), key=_TAKEN_MONO)
+
+    def taken(self) -> list[TrackedConnection]:
+        """The same in no order."""
+        return [each for each in self.connections.copy().values() if each.taken_from is not None]
+
+    def count_taken(self) -> int:
+        """How many connections are checked out; one that was garbage-collected may not be known as lost yet."""
+        return sum(
+            1 for each in self.connections.copy().values() if each.taken_from is not None and each.ref() is not None
+        )
+
+    def note_peak(self) -> None:
+        """Update how many connections were checked out at once."""
+        is_null = self.info is not None and self.info.is_null
+        attempts = self.connects.attempts if self.connects is not None else None
+        self.usage.note_peak(self.ref(), is_null, self.count_taken(), len(self.lost), attempts)
+
     def stats(self) -> dict[str, int]:
-        """The pool's counters now, or as last seen."""
+        """The pool's counters now or, when it is gone, as last seen."""
         pool = self.ref()
         if pool is not None:
-            # The counters by themselves: get_stats() may be overridden by the application.
-            base = getattr(pool, "_stats", None)
-            if base is not None:
+            # The counters by themselves: the application may have overridden get_stats().
+            counters = getattr(pool, "_stats", None)
+            if counters is not None:
                 self.last_stats = {
-                    **{str(key): int(value) for key, value in list(base.items())},
+                    **{str(key): int(value) for key, value in list(counters.items())},
                     "pool_size": int(getattr(pool, "_nconns", 0)),
                     "pool_available": len(getattr(pool, "_pool", ())),
                     "requests_waiting": _still_waiting(pool),
@@ -296,6 +272,6 @@ _TAKEN_MONO = attrgetter("taken_mono")
 
 
 def _still_waiting(pool: Any) -> int:
-    # The pool's own count goes on counting requests that timed out, until the next return.
+    # The pool's own number includes requests that timed out, until the next return.
     waiting = list(getattr(pool, "_waiting", ()))
     return sum(1 for client in waiting if client.conn is None and client.error is None)

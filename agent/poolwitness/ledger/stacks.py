@@ -1,7 +1,7 @@
-"""Capture a stack cheaply now; file, line and name later.
+"""Capture a stack cheaply now; look up its files, lines and names later.
 
-A raw stack is a flat tuple (code, instruction, code, instruction, …), innermost frame first. Code objects are
-kept alive, frames and locals are not.
+A raw stack is a flat tuple (code, instruction, code, instruction, …), innermost frame first. It keeps code objects
+alive, but no frames and no locals.
 """
 
 from __future__ import annotations
@@ -9,43 +9,25 @@ from __future__ import annotations
 import inspect
 import os
 import sys
-import sysconfig
-from functools import lru_cache
 from types import CodeType, FrameType
 
+from poolwitness.ledger import fork
+from poolwitness.model.code_owner import code_owner
 from poolwitness.model.locations import Frame, Stack
 
 RawStack = tuple[CodeType | int, ...]
 
-# Of a stack that is kept: at the level trace for every checkout, at every level for the line that made a pool.
+# Frames of a stack that is kept: of every checkout at level trace, and of the line that created a pool at any level.
 MOST_FRAMES = 48
 
-# How many frames may lie between a function and who called it: contextlib's and a decorator's. A framework's are more.
+# How many frames of others may lie between a function and its caller: contextlib's and a decorator's have fewer.
 MAX_WRAPPER_FRAMES = 3
 AWAITED = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_ITERABLE_COROUTINE
 _AWAITS = AWAITED | inspect.CO_GENERATOR
 
-_PACKAGE_DIR = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-_INSTALLED = ("site-packages", "dist-packages")
 
-
-def capture(depth: int = 1, limit: int = MOST_FRAMES) -> RawStack:
-    """The calling stack as code objects and instruction offsets.
-
-    Args:
-        depth: how many frames to leave out, 1 being the caller of this function.
-        limit: frames kept at the most, the innermost ones.
-    """
-    frame: FrameType | None = sys._getframe(0)
-    # Step by step: called straight from C (atexit, a C callback) the stack may be shorter than that.
-    while frame is not None and depth:
-        frame = frame.f_back
-        depth -= 1
-    return capture_from(frame, limit)
-
-
-def capture_from(frame: FrameType | None, limit: int = MOST_FRAMES) -> RawStack:
-    """The stack above and including *frame*, as `capture` gives it."""
+def capture(frame: FrameType | None, limit: int = MOST_FRAMES) -> RawStack:
+    """The stack of *frame*: itself and its callers, the innermost *limit* of them."""
     raw: list[CodeType | int] = []
     # A counter, a bound method or += for both takes longer: from 5 to 30 %.
     for _ in range(limit):
@@ -57,8 +39,17 @@ def capture_from(frame: FrameType | None, limit: int = MOST_FRAMES) -> RawStack:
     return tuple(raw)
 
 
+def current_frames() -> dict[int, FrameType]:
+    """The innermost frame of every thread, by its identifier; empty if that cannot be asked safely.
+
+    In a child of a fork whose hooks did not run, the states of the parent's threads are still listed. Python 3.11 and
+    3.12 keep part of them on the threads' own stacks, which new threads overwrite: following them crashes.
+    """
+    return {} if fork.is_without_hooks() else sys._current_frames()
+
+
 def constructors_of(cls: type) -> frozenset[int]:
-    """The ids of the code of every ``__init__`` on the way up from *cls*: frames that make the pool, not its users'."""
+    """The ids of the code of every ``__init__`` of *cls* and its bases: they are not the line that creates a pool."""
     codes = set()
     for base in cls.__mro__:
         init = base.__dict__.get("__init__")
@@ -71,10 +62,10 @@ def constructors_of(cls: type) -> frozenset[int]:
 
 
 def resolve(raw: RawStack, skip: frozenset[int] = frozenset()) -> Stack:
-    """Name the frames of a raw stack; frames of this package are left out.
+    """Look up the frames of a raw stack; frames of this package are left out.
 
     Args:
-        raw: what `capture` returned.
+        raw: as `capture` returned it.
         skip: ids of code objects that cannot be the origin, such as constructors of the pool's own classes.
     """
     frames: list[Frame] = []
@@ -96,22 +87,22 @@ def resolve(raw: RawStack, skip: frozenset[int] = frozenset()) -> Stack:
 
 
 def caller_of(raw: RawStack, index: int) -> int:
-    """Where in a raw stack the application's frame is that called the one at *index*; -1 where none is near it.
+    """The index of the application's frame that called the one at *index*; -1 if there is none near it.
 
-    Who runs the loop has not called a task's first function, though its frame may be the next one below (uvloop).
+    What runs the event loop has not called a task's first function, although its frame may be the next one (uvloop).
     """
     awaited = _flags(raw[index]) & AWAITED
     for at in range(index + 2, min(len(raw), index + 2 * (MAX_WRAPPER_FRAMES + 2)), 2):
         code = raw[at]
         if awaited and not _flags(code) & _AWAITS:
             return -1
-        if isinstance(code, CodeType) and kind_of(code.co_filename) == "application":
+        if isinstance(code, CodeType) and code_owner(code.co_filename) == "application":
             return at
     return -1
 
 
 def is_suspended(code: CodeType | int) -> bool:
-    """Whether a function is a generator, as a context manager's is: it gives way and is there still."""
+    """Whether a function is a generator, as a context manager's is: it is suspended while its caller goes on."""
     return bool(_flags(code) & (inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR))
 
 
@@ -124,7 +115,7 @@ def _frame_at(raw: RawStack, index: int) -> Frame | None:
     return _frame(code, instruction) if isinstance(code, CodeType) and isinstance(instruction, int) else None
 
 
-# By id, the code kept alive beside the frame: two files with the same text have code objects that are equal.
+# By id, with the code kept alive beside the frame: two files with the same text have code objects that are equal.
 _frames: dict[tuple[int, int], tuple[CodeType, Frame]] = {}
 _MOST_REMEMBERED = 8192
 
@@ -136,7 +127,7 @@ def _frame(code: CodeType, instruction: int) -> Frame:
     name = code.co_filename
     if not name.startswith("<"):
         name = os.path.abspath(name)
-    frame = Frame(name, line_of(code, instruction), code.co_name, kind_of(code.co_filename))
+    frame = Frame(name, line_of(code, instruction), code.co_name, code_owner(code.co_filename))
     if len(_frames) >= _MOST_REMEMBERED:
         _frames.clear()
     _frames[(id(code), instruction)] = (code, frame)
@@ -144,45 +135,8 @@ def _frame(code: CodeType, instruction: int) -> Frame:
 
 
 def line_of(code: CodeType, instruction: int) -> int:
-    """The source line of an instruction offset (PEP 626 ``co_lines``); the definition's line where it has none."""
+    """The source line of an instruction offset (PEP 626 ``co_lines``); the definition's line if it has none."""
     for start, end, line in code.co_lines():
         if start <= instruction < end and line is not None:
             return line
     return code.co_firstlineno
-
-
-@lru_cache(maxsize=1024)
-def kind_of(filename: str) -> str:
-    """Whose code a file is: ``application``, ``installed``, ``stdlib``, ``psycopg`` or ``agent``."""
-    if filename.startswith("<"):
-        return "stdlib" if filename.startswith("<frozen ") else "application"
-    path = os.path.abspath(filename)
-    if path.startswith(_PACKAGE_DIR):
-        return "agent"
-    parts = path.split(os.sep)
-    if any(part in ("psycopg_pool", "psycopg") for part in parts[:-1]) and path.startswith(_psycopg_dirs()):
-        return "psycopg"
-    if any(part in _INSTALLED for part in parts) or path.startswith(_installed_dirs()):
-        return "installed"
-    return "stdlib" if path.startswith(_stdlib_dirs()) else "application"
-
-
-@lru_cache(maxsize=1)
-def _stdlib_dirs() -> tuple[str, ...]:
-    return tuple({os.path.abspath(sysconfig.get_path(key)) + os.sep for key in ("stdlib", "platstdlib")})
-
-
-@lru_cache(maxsize=1)
-def _installed_dirs() -> tuple[str, ...]:
-    # Console scripts (gunicorn, django-admin) live in the scripts folder: they are not the application.
-    keys = ("purelib", "platlib", "scripts")
-    return tuple({os.path.abspath(sysconfig.get_path(key)) + os.sep for key in keys})
-
-
-def _psycopg_dirs() -> tuple[str, ...]:
-    found = []
-    for name in ("psycopg_pool", "psycopg"):
-        file = getattr(sys.modules.get(name), "__file__", None)
-        if file:
-            found.append(os.path.dirname(os.path.abspath(file)) + os.sep)
-    return tuple(found)

@@ -1,4 +1,4 @@
-"""Read what the agents of many processes wrote, and answer what a person asks of it.
+"""What ``poolwitness report`` is made of: read logs into a table, query it, and render the result.
 
-Nothing of this is loaded in a program that is watched: only ``poolwitness report`` imports it.
+Only that command imports it; it is never loaded in a program with the agent.
 """

@@ -1,26 +1,27 @@
-"""The answers, as values that every rendering is made of."""
+"""Query the store and build the report, from which all renderings are made."""
 
 from __future__ import annotations
 
+import re
 import time
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from poolwitness.logreport import queries as questions
-from poolwitness.logreport.printable import printable
+from poolwitness.logreport import queries
+from poolwitness.logreport.reading.stats import ReadStats
 from poolwitness.logreport.store import Store
-from poolwitness.logreport.tally import Tally
 
 MICROSECONDS = 1_000_000
 DAY = 86_400 * MICROSECONDS
 WEEK = 7 * DAY
 WORSE = ("new", "back", "worse")
-LAST_LINE = 2**31 - 1  # of a file; what is beyond it no reader of a report takes for a number
+MAX_LINE_NUMBER = 2**31 - 1  # readers of the formats accept no larger number
+_UNPRINTABLE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What all events add up to; moments in microseconds since 1970, in UTC."""
+    """Totals over all events; times in microseconds since 1970, in UTC."""
 
     events: int
     processes: int
@@ -38,9 +39,9 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """All findings of one fingerprint; ``…_now`` is the last week, ``…_before`` the one before it.
+    """All findings of one fingerprint; ``…_now`` is the last week, ``…_before`` the week before it.
 
-    ``line`` is that of the latest finding; ``places`` counts all lines of that function which it had.
+    ``line`` is that of the latest finding; ``places`` counts the different lines of all its findings.
     """
 
     fingerprint: str
@@ -76,13 +77,13 @@ class Fault:
 
     @property
     def resolved(self) -> bool:
-        """Whether it is gone, or each time came back by itself."""
+        """Whether it is gone, or each of its findings was resolved."""
         return self.trend == "gone" or self.came_back >= self.findings > 0
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One of the steps of the timeline: the most of each at any moment of it, and the findings."""
+    """One step of the timeline: the maximum of each number during the step, and the findings."""
 
     pools: int
     connections: int
@@ -92,61 +93,62 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that is shown."""
+    """Everything that is rendered."""
 
-    tally: Tally
+    stats: ReadStats
     totals: Totals
     faults: tuple[Fault, ...]
     timeline: tuple[Step, ...]
 
     @property
     def leaks(self) -> list[Fault]:
-        """The lines that leak, the worst first."""
-        return _most([fault for fault in self.faults if fault.leaks and not fault.resolved])
+        """The unresolved faults that leak, the worst first."""
+        return _by_findings([fault for fault in self.faults if fault.leaks and not fault.resolved])
 
     @property
     def others(self) -> list[Fault]:
-        """The other faults that are not resolved."""
-        return _most([fault for fault in self.faults if not fault.leaks and not fault.resolved])
+        """The other unresolved faults."""
+        return _by_findings([fault for fault in self.faults if not fault.leaks and not fault.resolved])
 
     @property
     def worse(self) -> list[Fault]:
-        """New since last week, seen again, or more for each process that ran."""
+        """The unresolved faults that are new since last week, came back, or got worse per process that ran."""
         found = [fault for fault in self.faults if fault.trend in WORSE and not fault.resolved]
         return sorted(found, key=lambda fault: (-fault.findings_now, fault.fingerprint))
 
     @property
     def resolved(self) -> list[Fault]:
-        """Not seen for a week though their pools were opened, and suspicions that came back."""
-        return _most([fault for fault in self.faults if fault.resolved])
+        """Faults not seen for a week though their pools were opened, and suspicions that were resolved."""
+        return _by_findings([fault for fault in self.faults if fault.resolved])
 
 
-def answer(store: Store, tally: Tally) -> Report:
-    """Ask all questions.
+def build_report(store: Store, stats: ReadStats) -> Report:
+    """Run all queries.
 
     Args:
-        store: what was read.
-        tally: how that went.
+        store: the events that were read.
+        stats: the counts of the reading.
     """
-    compare(store)
-    totals = Totals(**{name: int(value or 0) for name, value in store.one(questions.text("totals")).items()})
-    faults = tuple(_fault(row) for row in store.rows(questions.text("all")))
-    return Report(tally, totals, faults, _timeline(store) if totals.events else ())
+    create_views(store)
+    totals = Totals(**{name: int(value or 0) for name, value in store.one(queries.sql("totals")).items()})
+    faults = tuple(_fault(row) for row in store.rows(queries.sql("all_faults")))
+    stats = replace(stats, troubles=[_printable(trouble).replace("\n", "�") for trouble in stats.troubles])
+    return Report(stats, totals, faults, _timeline(store) if totals.events else ())
 
 
-def compare(store: Store) -> None:
-    """Make the views, with the week that ends at the newest event; a clock that is ahead by days does not count."""
-    for view in questions.VIEWS:
-        store.connection.execute(questions.text(view).replace("CREATE VIEW", "CREATE OR REPLACE VIEW"))
-    sane = int(time.time() * MICROSECONDS) + DAY
-    newest = store.one(f"SELECT max(moment) AS at FROM events WHERE moment <= {sane}")["at"] or 0
+def create_views(store: Store) -> None:
+    """Create the views, with the week that ends at the newest event; events more than a day ahead are ignored."""
+    for view in queries.VIEWS:
+        store.connection.execute(queries.sql(view).replace("CREATE VIEW", "CREATE OR REPLACE VIEW"))
+    latest = int(time.time() * MICROSECONDS) + DAY
+    newest = store.one(f"SELECT max(moment) AS at FROM events WHERE moment <= {latest}")["at"] or 0
     store.connection.execute(
-        f"CREATE OR REPLACE VIEW asked AS SELECT {newest} AS until_at, {newest - WEEK} AS now_from, "
+        f"CREATE OR REPLACE VIEW time_window AS SELECT {newest} AS until_at, {newest - WEEK} AS now_from, "
         f"{newest - 2 * WEEK} AS before_from"
     )
 
 
-def _most(faults: list[Fault]) -> list[Fault]:
+def _by_findings(faults: list[Fault]) -> list[Fault]:
     return sorted(faults, key=lambda fault: (-fault.findings, -fault.processes, fault.fingerprint))
 
 
@@ -154,21 +156,26 @@ def _fault(row: dict[str, Any]) -> Fault:
     values: dict[str, Any] = {}
     for field in fields(Fault):
         value = row[field.name]
-        values[field.name] = printable(value) if isinstance(value, str) else value
+        values[field.name] = _printable(value) if isinstance(value, str) else value
     values["leaks"] = bool(values["leaks"])
-    values["line"] = min(max(1, values["line"]), LAST_LINE)
+    values["line"] = min(max(1, values["line"]), MAX_LINE_NUMBER)
     return Fault(**values)
 
 
 def _timeline(store: Store) -> tuple[Step, ...]:
-    changes = {row["step"]: row for row in store.rows(questions.text("timeline"))}
-    found = {row["step"]: int(row["findings"]) for row in store.rows(questions.text("moments"))}
+    changes = {row["step"]: row for row in store.rows(queries.sql("timeline"))}
+    found = {row["step"]: int(row["findings"]) for row in store.rows(queries.sql("finding_counts"))}
     steps = []
-    standing = {"pools": 0, "connections": 0, "threads": 0}
-    for number in range(questions.STEPS):
-        peak = dict(standing)
+    current = {"pools": 0, "connections": 0, "threads": 0}
+    for number in range(queries.STEPS):
+        peak = dict(current)
         if row := changes.get(number):
-            peak = {name: max(peak[name], int(row[name])) for name in standing}
-            standing = {name: int(row[f"{name}_after"]) for name in standing}
+            peak = {name: max(peak[name], int(row[name])) for name in current}
+            current = {name: int(row[f"{name}_after"]) for name in current}
         steps.append(Step(**peak, findings=found.get(number, 0)))
     return tuple(steps)
+
+
+def _printable(text: str) -> str:
+    """A text from a log without characters that control a terminal or reverse the direction; line feeds stay."""
+    return _UNPRINTABLE.sub("�", text)

@@ -1,4 +1,4 @@
-"""What is kept of an event: the columns of the table, and the keys that they come from."""
+"""The columns of the table of events, the event keys that they come from, and the SQL that fills them."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ class Column:
         name: in the table.
         key: of the event.
         kind: ``text``, ``integer`` or ``real``.
-        quiet: whether it is kept of pools that were opened or closed, which are most events of most processes.
+        lifecycle: whether the table of lifecycle events has it; those are most events of most processes.
     """
 
     name: str
     key: str
     kind: str = "text"
-    quiet: bool = False
+    lifecycle: bool = False
 
 
-# In the order of table.sql, without the three that are made of other keys: moment, process, pool_file.
-# Of quiet events pool_file is made when it is asked for: `made_at` is kept instead, which is no column of the view.
+# In the order of table.sql, without the three that are computed: moment, process, pool_file.
+# The table of lifecycle events has created_at instead of pool_file, which the view computes from it.
 COLUMNS = (
-    Column("event", "event", quiet=True),
+    Column("event", "event", lifecycle=True),
     Column("level", "level"),
     Column("message", "message"),
-    Column("run_id", "poolwitness.run_id", quiet=True),
-    Column("seq", "poolwitness.seq", "integer", quiet=True),
+    Column("run_id", "poolwitness.run_id", lifecycle=True),
+    Column("seq", "poolwitness.seq", "integer", lifecycle=True),
     Column("rule", "poolwitness.rule"),
     Column("rule_name", "poolwitness.rule_name"),
     Column("confidence", "poolwitness.confidence"),
     Column("fix", "poolwitness.fix"),
     Column("fingerprint", "poolwitness.fingerprint"),
-    Column("pool", "db.client.connection.pool.name", quiet=True),
-    Column("pool_id", "poolwitness.pool.id", "integer", quiet=True),
-    Column("pool_class", "poolwitness.pool.class", quiet=True),
-    Column("db", "db.namespace", quiet=True),
+    Column("pool", "db.client.connection.pool.name", lifecycle=True),
+    Column("pool_id", "poolwitness.pool.id", "integer", lifecycle=True),
+    Column("pool_class", "poolwitness.pool.class", lifecycle=True),
+    Column("db", "db.namespace", lifecycle=True),
     Column("file", "code.file.path"),
     Column("line", "code.line.number", "integer"),
     Column("function", "code.function.name"),
@@ -47,123 +47,130 @@ COLUMNS = (
     Column("held_s", "poolwitness.held_s", "real"),
     Column("waited_s", "poolwitness.waited_s", "real"),
     Column("exit_delay_s", "poolwitness.exit_delay_s", "real"),
-    Column("min_size", "poolwitness.pool.min_size", "integer", quiet=True),
-    Column("pool_size", "poolwitness.stats.pool_size", "integer", quiet=True),
-    Column("peak_in_use", "poolwitness.peak_in_use", "integer", quiet=True),
-    Column("workers", "poolwitness.pool.num_workers", "integer", quiet=True),
-    Column("threads", "poolwitness.pool.threads_alive", "integer", quiet=True),
+    Column("min_size", "poolwitness.pool.min_size", "integer", lifecycle=True),
+    Column("pool_size", "poolwitness.stats.pool_size", "integer", lifecycle=True),
+    Column("peak_in_use", "poolwitness.peak_in_use", "integer", lifecycle=True),
+    Column("workers", "poolwitness.pool.num_workers", "integer", lifecycle=True),
+    Column("threads", "poolwitness.pool.threads_alive", "integer", lifecycle=True),
     Column("held_back", "poolwitness.held_back", "integer"),
     Column("verdict", "poolwitness.verdict"),
     Column("suppressed", "poolwitness.suppressed", "integer"),
     Column("lines_lost", "poolwitness.lines_lost", "integer"),
 )
-# What the other columns are made of.
-MADE_OF = ("timestamp", "process.pid", "poolwitness.pool.created_at")
-KINDS = {**dict.fromkeys(MADE_OF, "text"), **{column.key: column.kind for column in COLUMNS}}
-KEYS = tuple(KINDS)
+# The keys that the other columns are computed from.
+_COMPUTED_FROM = ("timestamp", "process.pid", "poolwitness.pool.created_at")
+_KINDS = {**dict.fromkeys(_COMPUTED_FROM, "text"), **{column.key: column.kind for column in COLUMNS}}
+KEYS = tuple(_KINDS)
 
-QUIET_EVENTS = ("poolwitness.pool.opened", "poolwitness.pool.closed")
-QUIET = f"event IN {QUIET_EVENTS}"
-QUIET_COLUMNS = ("moment", "process", "made_at", *(column.name for column in COLUMNS if column.quiet))
+_LIFECYCLE_EVENTS = ("poolwitness.pool.opened", "poolwitness.pool.closed")
+IS_LIFECYCLE = f"event IN {_LIFECYCLE_EVENTS}"
+LIFECYCLE_COLUMNS = ("moment", "process", "created_at", *(column.name for column in COLUMNS if column.lifecycle))
 _TYPES = {"text": "VARCHAR", "integer": "BIGINT", "real": "DOUBLE"}
-# What an event is taken apart as: a struct's fields are had for nothing, where each element of a list is copied.
-_TYPED = "{" + ", ".join(f'"{key}":"{_TYPES[kind]}"' for key, kind in {**KINDS, "logger": "text"}.items()) + "}"
-_LARGEST = 2**53  # beyond it JSON's integers lose digits on the way, and sums of them their range
-_OURS = "moment IS NOT NULL AND starts_with(event, 'poolwitness.') AND run_id <> ''"
-# Of a line as text: whether it is one at all, names us, looks like an event as it stands, and like a quiet one.
-# (The name is near the beginning; to look for it in the whole of the others would take as long as to read them.)
+# The type that an event is parsed into: a struct's fields are free to access, but a list's elements are copied.
+_STRUCT = "{" + ", ".join(f'"{key}":"{_TYPES[kind]}"' for key, kind in {**_KINDS, "logger": "text"}.items()) + "}"
+MAX_LINE = 1 << 20  # bytes; no event of ours is longer
+_LARGEST = 2**53  # larger JSON integers lose digits, and sums of them overflow
+_IS_EVENT = "moment IS NOT NULL AND starts_with(event, 'poolwitness.') AND run_id <> ''"
+# A line as text: whether it is not blank, contains our name, looks like an event of ours, and like a lifecycle event.
+# (The event's name is near the beginning; searching whole lines for it would take as long as reading them.)
 NOT_BLANK = r"(starts_with(raw, '{') OR regexp_matches(raw, '[^ \t\x0b\x0c]'))"
-NAMED = "contains(raw, 'poolwitness')"
-CANDIDATE = """(starts_with(raw, '{') AND contains(raw, '"logger":"poolwitness"'))"""
-QUIET_CANDIDATE = " OR ".join(f"""contains(left(raw, 120), '"event":"{event}"')""" for event in QUIET_EVENTS)
+MENTIONS_US = "contains(raw, 'poolwitness')"
+LOOKS_LIKE_EVENT = """(starts_with(raw, '{') AND contains(raw, '"logger":"poolwitness"'))"""
+LOOKS_LIKE_LIFECYCLE = " OR ".join(f"""contains(left(raw, 120), '"event":"{event}"')""" for event in _LIFECYCLE_EVENTS)
 
 
-def quiet_events(listed: str, *, named: bool = False) -> str:
-    """The SELECT of the pools that were opened and closed, by the database's own reader of JSON lines.
+def select_lifecycle_events(files: str, *, with_filename: bool = False) -> str:
+    """The SELECT of lifecycle events (a pool was opened or closed) by the database's own reader of JSON lines.
 
     Args:
-        listed: the files, as a list in SQL; lines that are no such events are passed over.
-        named: whether to give the name of the file of each as well.
+        files: a list in SQL; other lines in them are skipped.
+        with_filename: whether to select the file's name too.
     """
-    kept = {**dict.fromkeys(MADE_OF, "text"), **{column.key: column.kind for column in COLUMNS if column.quiet}}
+    kept = {
+        **dict.fromkeys(_COMPUTED_FROM, "text"),
+        **{column.key: column.kind for column in COLUMNS if column.lifecycle},
+    }
     kinds = ", ".join(f"'{key}': '{_TYPES[kind]}'" for key, kind in {**kept, "logger": "text"}.items())
     source = (
-        f"read_ndjson({listed}, columns={{{kinds}}}, ignore_errors=true, compression='none'"
-        f"{', filename=true' if named else ''})"
+        f"read_ndjson({files}, columns={{{kinds}}}, ignore_errors=true, compression='none'"
+        f"{', filename=true' if with_filename else ''})"
     )
-    columns = ", ".join((*QUIET_COLUMNS, "filename") if named else QUIET_COLUMNS)
-    # Without a look at the moment, which would be made twice then: the table takes none that is NULL.
+    columns = ", ".join((*LIFECYCLE_COLUMNS, "filename") if with_filename else LIFECYCLE_COLUMNS)
+    # The moment is not checked here, which would compute it twice: the table rejects NULL.
     return (
-        f"SELECT {columns} FROM ({_apart(source, '', 'filename, ' if named else '', quiet=True)}) "
-        f"WHERE run AND {QUIET} AND run_id <> ''"
+        f"SELECT {columns} FROM ({_columns(source, '', 'filename, ' if with_filename else '', lifecycle=True)}) "
+        f"WHERE is_ours AND {IS_LIFECYCLE} AND run_id <> ''"
     )
 
 
-def further_events(source: str) -> str:
-    """The SELECT of all other events, of lines that look like events as they stand.
+def select_other_events(source: str) -> str:
+    """The SELECT of all other events, from lines that look like events.
 
     Args:
-        source: a table or table function with the column ``raw``, one line a row.
+        source: a table or table function with the column ``raw``, one row per line.
 
     Returns:
-        One row a line; ``moment``, which the table wants, is NULL for one that is no such event. (A WHERE would take
-        each line apart a second time.)
+        One row per line; ``moment``, which the table requires, is NULL if the line is not such an event. (A WHERE
+        would parse each line twice.)
     """
     columns = ", ".join(("process", *(column.name for column in COLUMNS), "pool_file"))
-    parsed = f"(SELECT TRY(from_json(raw, '{_TYPED}')) AS v FROM {source})"
-    moment = f"CASE WHEN run AND {_OURS} AND NOT {QUIET} THEN moment END AS moment"
-    return f"SELECT {moment}, {columns} FROM ({_apart(parsed, 'v.', '')})"
+    parsed = f"(SELECT TRY(from_json(raw, '{_STRUCT}')) AS v FROM {source})"
+    moment = f"CASE WHEN is_ours AND {_IS_EVENT} AND NOT {IS_LIFECYCLE} THEN moment END AS moment"
+    return f"SELECT {moment}, {columns} FROM ({_columns(parsed, 'v.', '')})"
 
 
-def staging(source: str) -> str:
-    """The SELECT that takes lines apart, whatever they are: several times as long as `quiet_events` takes.
+def select_any_lines(source: str) -> str:
+    """The SELECT that parses any lines; it takes several times as long as `select_lifecycle_events`.
 
     Args:
-        source: a table or table function with the column ``raw``, one line a row.
+        source: a table or table function with the column ``raw``, one row per line.
 
     Returns:
-        One row a line that is not blank: ``raw`` where somebody has to look at it (a line that names us and is not one
-        of ours as it stands), ``ours``, and the columns of the tables.
+        One row per line that is not blank: ``raw`` if events have to be extracted from it (it contains our name but is
+        not an event), ``is_event``, and the columns of the tables.
     """
     lines = f"""(
-  SELECT raw, {NAMED} AS named, CASE WHEN {CANDIDATE} THEN TRY(from_json(raw, '{_TYPED}')) END AS v
+  SELECT raw, {MENTIONS_US} AS mentions_us, CASE WHEN {LOOKS_LIKE_EVENT} THEN TRY(from_json(raw, '{_STRUCT}')) END AS v
   FROM {source} WHERE {NOT_BLANK}
 )"""
     return f"""
-WITH judged AS (
-  SELECT * EXCLUDE (run), named AND run AND {_OURS} AS ours FROM ({_apart(lines, "v.", "raw, named, ")})
+WITH parsed AS (
+  SELECT * EXCLUDE (is_ours), mentions_us AND is_ours AND {_IS_EVENT} AS is_event
+  FROM ({_columns(lines, "v.", "raw, mentions_us, ")})
 )
-SELECT * REPLACE (CASE WHEN named AND NOT ours THEN raw END AS raw) FROM judged
+SELECT * REPLACE (CASE WHEN mentions_us AND NOT is_event THEN raw END AS raw) FROM parsed
 """
 
 
-def view() -> str:
-    """The view of all events, in the order of table.sql."""
-    filled = ", ".join(f"{_nothing(column)} AS {column.name}" for column in COLUMNS if not column.quiet)
-    quiet = ", ".join(name for name in QUIET_COLUMNS if name != "made_at")
+def create_events_view() -> str:
+    """The CREATE VIEW of all events, with the columns of table.sql in their order."""
+    empty = ", ".join(f"{_empty(column)} AS {column.name}" for column in COLUMNS if not column.lifecycle)
+    columns = ", ".join(name for name in LIFECYCLE_COLUMNS if name != "created_at")
     return (
         "CREATE VIEW events AS FROM other_events UNION ALL BY NAME "
-        f"SELECT {quiet}, {_pool_file('made_at')} AS pool_file, {filled} FROM quiet_events"
+        f"SELECT {columns}, {_pool_file('created_at')} AS pool_file, {empty} FROM lifecycle_events"
     )
 
 
-def _apart(source: str, prefix: str, more: str, *, quiet: bool = False) -> str:
+def _columns(source: str, prefix: str, more: str, *, lifecycle: bool = False) -> str:
+    """The SELECT of the tables' columns and ``is_ours`` from parsed events."""
+
     def field(key: str) -> str:
         return f'{prefix}"{key}"'
 
-    stamp, pid, created = (field(key) for key in MADE_OF)
-    created_at = f"coalesce({created}, '')"
-    columns = [f"{_value(column, field)} AS {column.name}" for column in COLUMNS if column.quiet or not quiet]
-    if not quiet:
-        columns.append(f"{_pool_file(created_at)} AS pool_file")
-    # Anything else is no moment at which this program can have run, and ends in no integer.
+    stamp, pid, created = (field(key) for key in _COMPUTED_FROM)
+    created = f"coalesce({created}, '')"
+    columns = [f"{_value(column, field)} AS {column.name}" for column in COLUMNS if column.lifecycle or not lifecycle]
+    if not lifecycle:
+        columns.append(f"{_pool_file(created)} AS pool_file")
+    # A timestamp outside of this range cannot be valid, and might not fit into an integer.
     moment = f"CASE WHEN {stamp} BETWEEN '1970' AND '2200' THEN epoch_us(try_cast({stamp} AS TIMESTAMP)) END"
     return f"""
   SELECT {more}{moment} AS moment,
     {", ".join(columns)},
     concat({field("poolwitness.run_id")}, ':', {pid}) AS process,
-    {created_at} AS made_at,
-    coalesce({field("logger")}, '') = 'poolwitness' AS run
+    {created} AS created_at,
+    coalesce({field("logger")}, '') = 'poolwitness' AS is_ours
   FROM {source}"""
 
 
@@ -179,10 +186,10 @@ def _value(column: Column, field: Callable[[str], str]) -> str:
         value = f"CASE WHEN isfinite({value}) THEN {value} ELSE 0 END"
     else:
         value = f"coalesce({value}, '')"
-    if column.quiet:
+    if column.lifecycle:
         return value
-    return f"CASE WHEN {field('event')} IN {QUIET_EVENTS} THEN {_nothing(column)} ELSE {value} END"
+    return f"CASE WHEN {field('event')} IN {_LIFECYCLE_EVENTS} THEN {_empty(column)} ELSE {value} END"
 
 
-def _nothing(column: Column) -> str:
+def _empty(column: Column) -> str:
     return "''" if column.kind == "text" else "0"

@@ -1,4 +1,4 @@
-"""The table of events in DuckDB, in a temporary file: memory stays bounded however much is read."""
+"""The events in a DuckDB database, which is a temporary file: memory stays bounded however much is read."""
 
 from __future__ import annotations
 
@@ -9,55 +9,55 @@ from typing import Any
 
 import duckdb
 
-from poolwitness.logreport import queries as questions
+from poolwitness.logreport import queries
 from poolwitness.logreport.columns import (
-    CANDIDATE,
-    NAMED,
+    IS_LIFECYCLE,
+    LIFECYCLE_COLUMNS,
+    LOOKS_LIKE_EVENT,
+    LOOKS_LIKE_LIFECYCLE,
+    MAX_LINE,
+    MENTIONS_US,
     NOT_BLANK,
-    QUIET,
-    QUIET_CANDIDATE,
-    QUIET_COLUMNS,
-    further_events,
-    quiet_events,
-    staging,
-    view,
+    create_events_view,
+    select_any_lines,
+    select_lifecycle_events,
+    select_other_events,
 )
-from poolwitness.logreport.streams import LONGEST_LINE
 from poolwitness.logreport.workspace import Workspace
 
-MEMORY = "1GB"
-SPILLED = "10GB"  # what a question may put on disk for want of memory
-LOGGED = "256MB"  # more than is usual before it goes into the table: a group of rows that is not full is packed anew
-_FETCHED = 2_000
-_GLOB = set("*?[{")
+MEMORY_LIMIT = "1GB"
+MAX_TEMP_SIZE = "10GB"  # on disk, for queries that need more memory
+CHECKPOINT_THRESHOLD = "256MB"  # larger than the default: each checkpoint compresses incomplete row groups again
+_FETCH_SIZE = 2_000
+_GLOB_CHARACTERS = set("*?[{")
 
 
 class Unreadable(Exception):
-    """Something in a file that the database does not take as text; it has to be read line by line."""
+    """The database cannot read a file as text; it has to be read line by line."""
 
 
-class Mixed(Exception):
-    """Lines that look like events and are none, or that were written meanwhile; all have to be taken apart."""
+class NotLoadable(Exception):
+    """Some lines look like events and are not, or were written meanwhile; every line has to be parsed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Staged:
-    """What was in some files: lines that are not blank, those that are events, and those to look at."""
+class LoadCounts:
+    """Counts of the lines of some files: not blank, events, and those that events have to be extracted from."""
 
     lines: int
-    ours: int
-    named: int
+    events: int
+    unparsed: int
 
 
 class Store:
-    """A database of its own, gone when it is closed unless it was given a path.
+    """A new database, which is removed when it is closed unless a path is given.
 
     Args:
-        path: a file to make, and to keep.
+        path: a file to create and keep.
 
     Raises:
-        OSError: there is no room for it.
-        duckdb.Error: the file is there and is no database, or has such a table.
+        OSError: there is no space for it.
+        duckdb.Error: the file exists and is not a database, or already has such a table.
     """
 
     def __init__(self, path: str | None = None) -> None:
@@ -67,15 +67,15 @@ class Store:
             self.connection = duckdb.connect(
                 path or os.path.join(self.folder, "events.duckdb"),
                 config={
-                    "memory_limit": MEMORY,
-                    "temp_directory": os.path.join(self.folder, "spilled"),
-                    "max_temp_directory_size": SPILLED,
+                    "memory_limit": MEMORY_LIMIT,
+                    "temp_directory": os.path.join(self.folder, "temporary"),
+                    "max_temp_directory_size": MAX_TEMP_SIZE,
                     "preserve_insertion_order": False,
-                    "checkpoint_threshold": LOGGED,
-                    "autoinstall_known_extensions": False,  # nothing is fetched from anywhere
+                    "checkpoint_threshold": CHECKPOINT_THRESHOLD,
+                    "autoinstall_known_extensions": False,  # nothing is downloaded
                 },
             )
-            for statement in (questions.text("duckdb/table"), questions.text("duckdb/quiet"), view()):
+            for statement in (queries.sql("duckdb/table"), queries.sql("duckdb/lifecycle"), create_events_view()):
                 self.connection.execute(statement)
         except BaseException:
             self._workspace.remove()
@@ -90,114 +90,114 @@ class Store:
         finally:
             self._workspace.remove()
 
-    def load(self, paths: Sequence[str]) -> Staged:
-        """Keep the events of some files, where their lines are either events as they stand or nothing of the kind.
+    def load(self, paths: Sequence[str]) -> LoadCounts:
+        """Store the events of files in which every line is either an event or does not look like one.
 
         Args:
-            paths: absolute ones, of files that are not compressed.
+            paths: absolute paths of files that are not compressed.
 
         Raises:
-            Unreadable: nothing of them was kept.
-            Mixed: the same, for another reason.
+            Unreadable, NotLoadable: nothing was stored.
         """
-        # Twice over the files, and still quicker than taking every line apart as a text: the reader of JSON lines is
-        # quick, but gives only fields; the lines that need more are few, and are picked out as text.
-        self._of_files(
-            "CREATE OR REPLACE TEMP TABLE sorted AS SELECT kind, CASE WHEN kind IN (1, 3) THEN raw END AS raw "
-            f"FROM (SELECT raw, CASE WHEN {CANDIDATE} THEN CASE WHEN {QUIET_CANDIDATE} THEN 2 ELSE 3 END "
-            f"WHEN {NAMED} THEN 1 ELSE 0 END AS kind FROM {_lines(paths)} WHERE {NOT_BLANK})"
+        # This reads the files twice and is still faster than parsing every line as text: the reader of JSON lines is
+        # fast but returns only fields; the lines that need more are few, and are selected as text.
+        self._execute(
+            "CREATE OR REPLACE TEMP TABLE classified AS SELECT kind, CASE WHEN kind IN (1, 3) THEN raw END AS raw "
+            f"FROM (SELECT raw, CASE WHEN {LOOKS_LIKE_EVENT} THEN CASE WHEN {LOOKS_LIKE_LIFECYCLE} THEN 2 ELSE 3 END "
+            f"WHEN {MENTIONS_US} THEN 1 ELSE 0 END AS kind FROM {_lines(paths)} WHERE {NOT_BLANK})"
         )
         counts = self.one(
-            "SELECT count(*) AS lines, count(*) FILTER (kind = 2) AS quiet, count(*) FILTER (kind = 3) AS further, "
-            "count(*) FILTER (kind = 1) AS named FROM sorted"
+            "SELECT count(*) AS lines, count(*) FILTER (kind = 2) AS lifecycle, count(*) FILTER (kind = 3) AS other, "
+            "count(*) FILTER (kind = 1) AS unparsed FROM classified"
         )
-        quiet = f"INSERT INTO quiet_events BY NAME {quiet_events(_listed(paths))}"
-        if counts["quiet"] and not self._inserted(quiet, counts["quiet"]):
-            raise Mixed("lines that look like pools opened or closed, and are not")
-        looking = "(SELECT raw FROM sorted WHERE kind = 3)"
-        if self._inserted(f"INSERT INTO other_events BY NAME {further_events(looking)}", counts["further"]):
-            self.connection.execute("CREATE OR REPLACE TEMP TABLE staged AS SELECT raw FROM sorted WHERE kind = 1")
-            return Staged(counts["lines"], counts["quiet"] + counts["further"], counts["named"])
-        rest = self._taken_apart("(SELECT raw FROM sorted WHERE raw IS NOT NULL)")
-        return Staged(counts["lines"], counts["quiet"] + rest.ours, rest.named)
+        lifecycle = f"INSERT INTO lifecycle_events BY NAME {select_lifecycle_events(_sql_list(paths))}"
+        if counts["lifecycle"] and not self._insert_exactly(counts["lifecycle"], lifecycle):
+            raise NotLoadable("lines that look like lifecycle events and are not")
+        other = select_other_events("(SELECT raw FROM classified WHERE kind = 3)")
+        if self._insert_exactly(counts["other"], f"INSERT INTO other_events BY NAME {other}"):
+            self.connection.execute("CREATE OR REPLACE TEMP TABLE staged AS SELECT raw FROM classified WHERE kind = 1")
+            return LoadCounts(counts["lines"], counts["lifecycle"] + counts["other"], counts["unparsed"])
+        rest = self._parse("(SELECT raw FROM classified WHERE raw IS NOT NULL)")
+        return LoadCounts(counts["lines"], counts["lifecycle"] + rest.events, rest.unparsed)
 
-    def _inserted(self, sql: str, expected: int) -> bool:
-        """Whether a statement inserted as many rows as expected; if not, none stays."""
+    def _insert_exactly(self, expected: int, sql: str) -> bool:
+        """Run an INSERT; if it inserts another number of rows than expected, roll it back and return False."""
         self.connection.execute("BEGIN")
         try:
-            kept = self._of_files(sql)
-        except Mixed:
+            inserted = self._execute(sql)
+        except NotLoadable:
             self.connection.execute("ROLLBACK")
             return False
         except BaseException:
             self.connection.execute("ROLLBACK")
             raise
-        self.connection.execute("COMMIT" if kept == expected else "ROLLBACK")
-        return kept == expected
+        self.connection.execute("COMMIT" if inserted == expected else "ROLLBACK")
+        return inserted == expected
 
     def loadable(self, paths: Sequence[str]) -> list[str]:
-        """Those of some files that `load` can be expected to take, where it did not take all of them.
+        """The files that `load` can be expected to accept, after it has rejected all of them together.
 
         Args:
             paths: as for `load`.
 
         Raises:
-            Unreadable: one of them at least is no text.
+            Unreadable: at least one of them is not text.
         """
-        looking = (
-            f"SELECT filename, count(*) AS looking FROM {_lines(paths, named=True)} "
-            f"WHERE {CANDIDATE} AND ({QUIET_CANDIDATE}) GROUP BY filename"
+        expected = (
+            f"SELECT filename, count(*) AS expected FROM {_lines(paths, with_filename=True)} "
+            f"WHERE {LOOKS_LIKE_EVENT} AND ({LOOKS_LIKE_LIFECYCLE}) GROUP BY filename"
         )
-        being = (
-            f"SELECT filename, count(*) AS being FROM ({quiet_events(_listed(paths), named=True)}) "
-            "WHERE moment IS NOT NULL GROUP BY filename"
-        )
-        self._of_files(
-            f"CREATE OR REPLACE TEMP TABLE counted AS FROM ({looking}) FULL JOIN ({being}) USING (filename) "
-            "WHERE looking IS DISTINCT FROM being"
+        lifecycle = select_lifecycle_events(_sql_list(paths), with_filename=True)
+        found = f"SELECT filename, count(*) AS found FROM ({lifecycle}) WHERE moment IS NOT NULL GROUP BY filename"
+        self._execute(
+            f"CREATE OR REPLACE TEMP TABLE counted AS FROM ({expected}) FULL JOIN ({found}) USING (filename) "
+            "WHERE expected IS DISTINCT FROM found"
         )
         others = {row["filename"] for row in self.rows("FROM counted")}
         return [path for path in paths if path not in others]
 
-    def stage(self, paths: Sequence[str]) -> Staged:
-        """Take the lines of some files apart, whatever they are, and keep those that are events as they stand.
+    def stage(self, paths: Sequence[str]) -> LoadCounts:
+        """Parse every line of some files and store those that are events.
 
         Args:
             paths: as for `load`.
 
         Raises:
-            Unreadable: nothing of them was kept.
+            Unreadable: nothing was stored.
         """
-        return self._taken_apart(_lines(paths))
+        return self._parse(_lines(paths))
 
-    def _taken_apart(self, source: str) -> Staged:
-        self._of_files(f"CREATE OR REPLACE TEMP TABLE staged AS {staging(source)}")
-        counts = self.one("SELECT count(*) AS lines, count(*) FILTER (ours) AS ours, count(raw) AS named FROM staged")
-        if counts["ours"]:
+    def _parse(self, source: str) -> LoadCounts:
+        self._execute(f"CREATE OR REPLACE TEMP TABLE staged AS {select_any_lines(source)}")
+        counts = self.one(
+            "SELECT count(*) AS lines, count(*) FILTER (is_event) AS events, count(raw) AS unparsed FROM staged"
+        )
+        if counts["events"]:
             self.connection.execute(
-                f"INSERT INTO quiet_events BY NAME SELECT {', '.join(QUIET_COLUMNS)} FROM staged WHERE ours AND {QUIET}"
+                f"INSERT INTO lifecycle_events BY NAME SELECT {', '.join(LIFECYCLE_COLUMNS)} FROM staged "
+                f"WHERE is_event AND {IS_LIFECYCLE}"
             )
             self.connection.execute(
-                "INSERT INTO other_events BY NAME SELECT * EXCLUDE (raw, named, ours, made_at) FROM staged "
-                f"WHERE ours AND NOT {QUIET}"
+                "INSERT INTO other_events BY NAME SELECT * EXCLUDE (raw, mentions_us, is_event, created_at) "
+                f"FROM staged WHERE is_event AND NOT {IS_LIFECYCLE}"
             )
-        return Staged(**counts)
+        return LoadCounts(**counts)
 
-    def named(self) -> Iterator[str]:
-        """The lines of the last files that name us and are not events as they stand."""
-        # A temporary table belongs to its connection: nothing else may be asked until all lines are fetched.
+    def unparsed_lines(self) -> Iterator[str]:
+        """The lines of the last files that contain our name but are not events."""
+        # A temporary table belongs to its connection, which must not be used until all lines are fetched.
         cursor = self.connection.execute("SELECT raw FROM staged WHERE raw IS NOT NULL")
-        while rows := cursor.fetchmany(_FETCHED):
+        while rows := cursor.fetchmany(_FETCH_SIZE):
             yield from (row[0] for row in rows)
 
     def drop_duplicates(self) -> int:
-        """Take out what was there twice: in two files, or by two outputs of one process.
+        """Delete duplicate events: of one process in two files, or from two of its outputs.
 
         Returns:
-            How many events were taken out.
+            How many events were deleted.
         """
-        # A process counts its lines: where all numbers are there once, their count and sum say so, and that takes a
-        # hundredth of what it takes to look at each.
+        # A process numbers its lines. If every number occurs once, their count and sum show it, in a hundredth of the
+        # time that it takes to check each.
         self.connection.execute(
             """
             CREATE OR REPLACE TEMP TABLE suspects AS SELECT run_id FROM events GROUP BY run_id
@@ -206,54 +206,54 @@ class Store:
             """
         )
         return sum(
-            self._of_files(
+            self._execute(
                 f"""
                 DELETE FROM {table} WHERE rowid IN (
-                  SELECT place FROM (
-                    SELECT rowid AS place,
+                  SELECT id FROM (
+                    SELECT rowid AS id,
                       row_number() OVER (PARTITION BY run_id, seq, moment, event ORDER BY rowid) AS nth
                     FROM {table} SEMI JOIN suspects USING (run_id)
                   ) WHERE nth > 1
                 )
                 """
             )
-            for table in ("quiet_events", "other_events")
+            for table in ("lifecycle_events", "other_events")
         )
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
-        """The answer to a question, a dictionary a row."""
+        """The rows of a query's result, as dictionaries."""
         cursor = self.connection.execute(sql)
         names = [column[0] for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def one(self, sql: str) -> dict[str, Any]:
-        """The only row of an answer."""
+        """The only row of a query's result."""
         (row,) = self.rows(sql)
         return row
 
-    def _of_files(self, sql: str) -> int:
-        """Run a statement that reads files; the first number that it gives."""
+    def _execute(self, sql: str) -> int:
+        """Execute a statement that reads files; its first result, a number of rows."""
         try:
             row = self.connection.execute(sql).fetchone()
         except (duckdb.OutOfMemoryException, duckdb.InterruptException):
             raise
         except duckdb.ConstraintException as error:
-            raise Mixed(str(error)) from error
+            raise NotLoadable(str(error)) from error
         except duckdb.Error as error:
             raise Unreadable(str(error)) from error
         return int(row[0]) if row else 0
 
 
-def _lines(paths: Sequence[str], *, named: bool = False) -> str:
-    # No quotes and a separator that no text has: a line is one value.
+def _lines(paths: Sequence[str], *, with_filename: bool = False) -> str:
+    # Without quotes, and with a separator that text does not contain, each line is one value.
     return (
-        f"read_csv({_listed(paths)}, columns={{'raw': 'VARCHAR'}}, delim='\\x1f', quote='', escape='', comment='', "
-        f"header=false, auto_detect=false, compression='none', strict_mode=false, max_line_size={LONGEST_LINE}"
-        f"{', filename=true' if named else ''})"
+        f"read_csv({_sql_list(paths)}, columns={{'raw': 'VARCHAR'}}, delim='\\x1f', quote='', escape='', comment='', "
+        f"header=false, auto_detect=false, compression='none', strict_mode=false, max_line_size={MAX_LINE}"
+        f"{', filename=true' if with_filename else ''})"
     )
 
 
-def _listed(paths: Sequence[str]) -> str:
-    if any(_GLOB & set(path) for path in paths):
-        raise Unreadable("a name that would be taken for a pattern")
+def _sql_list(paths: Sequence[str]) -> str:
+    if any(_GLOB_CHARACTERS & set(path) for path in paths):
+        raise Unreadable("the database would take a path for a pattern")
     return "[" + ", ".join("'" + path.replace("'", "''") + "'" for path in paths) + "]"

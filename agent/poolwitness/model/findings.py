@@ -1,13 +1,13 @@
-"""What a rule says: the rules by code, the finding, and its fingerprint."""
+"""The result of a rule: Rule, Finding, and the fingerprint that is the same for the same fault."""
 
-# No annotations from __future__ here: NamedTuple would compile each of them, which takes longer than all the rest.
+# No annotations from __future__ here: NamedTuple would compile each of them, which takes longer than the rest of the module.
 
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from poolwitness.model.records import Frame, PoolRecord, Stack
 
-# From the interpreter itself: hashlib loads OpenSSL for the same digits.
+# The interpreter's own implementation: hashlib loads OpenSSL for the same digits.
 if TYPE_CHECKING:
     from hashlib import sha256
 else:
@@ -23,58 +23,66 @@ Value = str | int | float | bool | list[str]
 
 
 class Rule(NamedTuple):
-    """One rule: the code and the name are promised to users."""
+    """One rule, as it declares itself in `poolwitness.diagnose`.
+
+    Attributes:
+        code: ``PW`` and three digits; promised to users, like the name.
+        name: words joined by hyphens.
+        headline: one line on when it reports.
+        confidence: ``proven`` (it happened), ``probable`` (nothing else is likely) or ``suspected`` (it may resolve).
+        level: ``info``, ``warning`` or ``error``; a finding may have its own.
+        moments: the moments of the snapshots that it is run on; empty if another component reports it.
+        subject: what it is run for: each ``pool``, each ``inherited pool``, or the ``snapshot``.
+        needs: the name of the guard without which its evidence is out of date; empty if there is none.
+        fields: the fields that its findings may add to the event.
+        retractable: what resolves a finding: the return of its ``checkout``, or its ``worker`` that finishes its task; empty
+            if nothing does.
+        leak: whether a pool, a connection or a slot is not given back.
+        lists_holders: whether a finding is followed by an event for each of the worst holders.
+    """
 
     code: str
     name: str
     headline: str
     confidence: str
     level: str
+    moments: frozenset[str] = frozenset()
+    subject: str = "pool"
+    needs: str = ""
+    fields: tuple[str, ...] = ()
+    retractable: str = ""
+    leak: bool = False
+    lists_holders: bool = False
 
+    def finding(
+        self,
+        message: str,
+        fix: str,
+        key: tuple[object, ...],
+        *,
+        pool: PoolRecord | None = None,
+        stack: Stack | None = None,
+        level: str = "",
+        extra: dict[str, Value] | None = None,
+    ) -> "Finding":
+        """A finding of this rule.
 
-def _rules(*rules: Rule) -> dict[str, Rule]:
-    return {rule.code: rule for rule in rules}
-
-
-RULES: dict[str, Rule] = _rules(
-    Rule("PW001", "pool-never-closed", "a pool was still open when the program ended", "proven", "warning"),
-    Rule("PW002", "pool-dropped-open", "a pool was garbage-collected while it was open", "proven", "warning"),
-    Rule(
-        "PW003", "exit-delayed", "a pool's __del__ held up the interpreter's exit, or raised there", "proven", "error"
-    ),
-    Rule("PW004", "exit-hung", "the program is ending and cannot", "probable", "error"),
-    Rule("PW005", "pool-used-after-close", "PoolClosed was raised", "proven", "error"),
-    Rule(
-        "PW006",
-        "async-pool-opened-in-constructor",
-        "an async pool was opened by its constructor",
-        "proven",
-        "warning",
-    ),
-    Rule("PW007", "pool-crowd", "many live pools of one origin or one database", "probable", "warning"),
-    Rule("PW101", "connection-lost", "a connection was garbage-collected without being returned", "proven", "warning"),
-    Rule("PW102", "connection-not-returned", "a connection was out to the end", "probable", "warning"),
-    Rule("PW103", "connection-held-long", "a connection has been out for long", "suspected", "warning"),
-    Rule("PW104", "returned-in-transaction", "a connection came back with work uncommitted", "proven", "error"),
-    Rule("PW105", "returned-broken", "a connection came back closed or broken", "proven", "warning"),
-    Rule("PW106", "nested-checkout", "one holder took a second connection", "suspected", "warning"),
-    Rule("PW107", "slots-unaccounted", "the pool counts connections that nobody has", "probable", "error"),
-    Rule("PW201", "pool-exhausted", "a request got no connection", "proven", "error"),
-    Rule("PW202", "connect-failing", "the pool cannot connect and keeps trying", "proven", "error"),
-    Rule("PW203", "connect-slow", "connections take long to make", "probable", "warning"),
-    Rule("PW204", "adapters-outside-configure", "adapters are registered on each checkout", "probable", "warning"),
-    Rule("PW301", "worker-died", "the pool is open and one of its threads or tasks is dead", "proven", "error"),
-    Rule("PW302", "worker-stuck", "a worker of a pool has been in one task for long", "suspected", "warning"),
-    Rule("PW401", "pool-crossed-fork", "a pool was used in a child of the process that opened it", "proven", "error"),
-    Rule("PW402", "pool-crossed-loops", "an async pool was used on another loop than its own", "proven", "error"),
-    Rule("PW501", "known-defect", "this release has a known fault that applies here", "proven", "warning"),
-)
+        Args:
+            message: one sentence on what happened.
+            fix: how to fix it.
+            key: what makes it the same fault, among the findings of this rule.
+            pool: the pool that it is about.
+            stack: the stack of the line to open first.
+            level: its level, if not the rule's.
+            extra: further fields of the event, each declared by the rule.
+        """
+        return Finding(self, message, fix, (self.code, *key), pool, stack, level, extra or {})
 
 
 class Finding(NamedTuple):
-    """One fault: what happened, how sure that is, the line to open first and how to mend it.
+    """One fault: what happened, how certain that is, the line to open first, and the fix.
 
-    ``key`` says what makes it the same fault, told once; ``stack`` is where the line stands.
+    A fault is reported once; ``key`` says what makes it the same. ``stack`` is that of the line to open first.
     """
 
     rule: Rule
@@ -84,7 +92,7 @@ class Finding(NamedTuple):
     pool: PoolRecord | None = None
     stack: Stack | None = None
     level: str = ""
-    extra: dict[str, Value] = {}  # noqa: RUF012 - nobody changes it
+    extra: dict[str, Value] = {}  # noqa: RUF012 - never changed
 
     @property
     def at(self) -> Frame | None:
@@ -103,12 +111,12 @@ class Finding(NamedTuple):
 
 
 def fingerprint(code: str, cls: str, stack: Stack | None) -> str:
-    """The same fault at the same functions has the same fingerprint, across processes and deployments.
+    """The fingerprint of a fault: the same for the same rule, class and functions, in every process and deployment.
 
     Args:
         code: the rule's code.
         cls: the pool's class.
-        stack: the stack of the line to open; folders and line numbers do not count.
+        stack: the stack of the line to open first; folders and line numbers do not count.
     """
     names = [code, cls]
     if stack is not None:

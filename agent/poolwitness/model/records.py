@@ -132,6 +132,16 @@ class Exhaustion(NamedTuple):
     timeout_s: float
 
 
+class WaitingRequest(NamedTuple):
+    """A request that waits for a connection."""
+
+    pool_id: int
+    request: Stack
+    waited_s: float
+    holder: str
+    in_task: bool
+
+
 class PoolInfo(NamedTuple):
     """What never changes about a pool: where it was created, with what arguments, and to connect to what."""
 
@@ -248,6 +258,19 @@ class Ending(NamedTuple):
     count: int = 1  # type: ignore[assignment]  # nobody calls the method of tuples
     pool_id: int = 0
     exception: str = ""
+
+
+class Moment(NamedTuple):
+    """Why a snapshot is taken, and what is known of the end of the process.
+
+    ``name`` is ``event``, ``sweep``, ``verdict`` or ``postmortem``. ``ending`` is what the program waits for at its end,
+    ``killed`` says that it is about to die of a signal, ``finalizers`` whether any will run.
+    """
+
+    name: str
+    ending: Ending | None = None
+    killed: bool = False
+    finalizers: bool = True
 
 
 class Snapshot(NamedTuple):

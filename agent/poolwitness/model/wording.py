@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from poolwitness.model.records import Frame, PoolRecord, Stack
+from poolwitness.model.records import CheckoutRecord, Frame, PoolRecord, Stack
 
 
 def at_line(frame: Frame | None) -> str:
@@ -46,3 +46,28 @@ def pool_label(pool: PoolRecord) -> str:
     """A pool in a sentence: its name, cut where somebody made a novel of it."""
     name = pool.info.name if len(pool.info.name) <= 80 else pool.info.name[:77] + "..."
     return f"pool {name!r}"
+
+
+def out_of(count: int, size: int) -> str:
+    """``2 of 4 connections``; without the size for a null pool, which may have no limit."""
+    return f"{count} of {plural(size, 'connection')}" if size else plural(count, "connection")
+
+
+def holder_of(checkout: CheckoutRecord) -> str:
+    """``thread 'x'`` or ``task 'x'``."""
+    kind = "task" if checkout.in_task else "thread"
+    return f"{kind} {checkout.holder[:60]!r}"
+
+
+def holder_row(checkout: CheckoutRecord) -> str:
+    """One checkout as a row: seconds held, line, thread or task, transaction state, and the line it is at now."""
+    status = checkout.status.upper() if checkout.status == "idle in transaction" else checkout.status
+    row = f"{checkout.held_s:6.1f} s  {at_call(checkout.taken)}  by {holder_of(checkout)}, {status}"
+    if not checkout.holder_alive:
+        return f"{row}; {'the task' if checkout.in_task else 'the thread'} has ended"
+    if checkout.where is not None and checkout.where.origin is not None:
+        row += f"; now at {at_line(checkout.where.holding)}"
+        inner = checkout.where.frames[0]
+        if inner != checkout.where.holding:
+            row += f" (in {inner.function})"
+    return row

@@ -1,81 +1,78 @@
-"""Notice adapters that are registered again on each checkout, instead of once in ``configure`` (PW204)."""
+"""Detect adapters that are registered again on each checkout, instead of once in ``configure``."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
+from types import CodeType, FrameType
 from typing import Any
 
-from poolwitness.guards import Guard
+from poolwitness.ledger.connections import TrackedConnection
 from poolwitness.ledger.ledger import Ledger
-from poolwitness.ledger.pools import TrackedConnection, TrackedPool
 from poolwitness.ledger.stacks import RawStack
 from poolwitness.observe.call_site import nearest
-from poolwitness.observe.patcher import AnyFunction, Patcher
 
 # The same adapter at the same line on this many checkouts is a habit.
 REPEATED = 5
 MOST_LINES = 200
 
 
-class AdapterWatch:
-    """The patches of ``AdaptersMap.register_dumper`` and ``register_loader``.
+class _Registration:
+    """One adapter that is registered at one line; the code object is kept alive, so that its id stays its own."""
+
+    __slots__ = ("code", "count", "last_taken_mono")
+
+    def __init__(self, code: CodeType | int, taken_mono: float) -> None:
+        self.code = code
+        self.count = 1
+        self.last_taken_mono = taken_mono
+
+
+class AdapterPatches:
+    """The lines that run around ``AdaptersMap.register_dumper`` and ``register_loader``.
 
     Args:
-        ledger: tells which adapters map belongs to a connection that is out.
-        repeated: told of a line that registers the same adapters on checkout after checkout.
-        part: the containment.
+        ledger: knows which adapters map belongs to a connection that is checked out, and passes on what is found.
     """
 
-    def __init__(self, ledger: Ledger, repeated: Callable[[TrackedPool, RawStack, int], None], part: Guard) -> None:
+    def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
-        self.repeated = repeated
-        self.part = part
-        # (line, what) -> [count, last checkout, the line's code, which must live for its id to be its own]
-        self._seen: dict[tuple[Any, ...], list[Any]] = {}
-        self._told: set[tuple[Any, ...]] = set()
+        self._seen: dict[tuple[Any, ...], _Registration] = {}
+        self._reported: set[tuple[Any, ...]] = set()
 
-    def install(self, patches: Patcher) -> None:
-        """Patch the map that every connection has one of."""
-        from psycopg.adapt import AdaptersMap
+    def registering(self, _map: Any, _frame: FrameType | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """An adapter is about to be registered; gives what for: a type, its name or its number."""
+        return args[1] if len(args) > 1 else kwargs.get("cls", kwargs.get("oid"))
 
-        patches.wrap(AdaptersMap, "register_dumper", self._register)
-        patches.wrap(AdaptersMap, "register_loader", self._register)
-
-    def _register(self, original: AnyFunction) -> AnyFunction:
-        def register(self_: Any, key: Any, *args: Any, **kwargs: Any) -> Any:
-            result = original(self_, key, *args, **kwargs)
-            if self.part.enabled and self.ledger.slots:
-                with self.part:
-                    self._note(self_, key)
-            return result
-
-        return register
-
-    def _note(self, adapters: Any, key: Any) -> None:
-        slot = self._slot_of(adapters)
-        if slot is None:
+    def registered(self, adapters: Any, frame: FrameType | None, key: Any, _result: Any) -> None:
+        """An adapter was registered."""
+        connection = self._connection_of(adapters) if self.ledger.connections else None
+        if connection is None:
             return
-        line = nearest(sys._getframe(2))
+        line = nearest(frame)
         what = key if isinstance(key, (str, int)) else getattr(key, "__qualname__", "")
         seen_key = (id(line[0]), line[1], what)
         seen = self._seen.get(seen_key)
         if seen is None:
             if len(self._seen) < MOST_LINES:
-                self._seen[seen_key] = [1, slot.taken_mono, line[0]]
+                self._seen[seen_key] = _Registration(line[0], connection.taken_mono)
             return
-        if seen[1] == slot.taken_mono:
+        if seen.last_taken_mono == connection.taken_mono:
             return
-        seen[0] += 1
-        seen[1] = slot.taken_mono
-        told = seen_key[:2]
-        if seen[0] >= REPEATED and told not in self._told:
-            self._told.add(told)
-            self.repeated(slot.entry, line, seen[0])
+        seen.count += 1
+        seen.last_taken_mono = connection.taken_mono
+        if seen.count >= REPEATED and seen_key[:2] not in self._reported:
+            self._reported.add(seen_key[:2])
+            self._repeated(connection, line, seen.count)
 
-    def _slot_of(self, adapters: Any) -> TrackedConnection | None:
-        for slot in list(self.ledger.slots.values()):
-            conn = slot.ref() if slot.raw is not None else None
+    def _repeated(self, connection: TrackedConnection, line: RawStack, count: int) -> None:
+        pool = connection.pool
+        if pool.adapters is None:
+            pool.adapters = []
+        pool.adapters.append((line, count))
+        self.ledger.report_change(pool, "adapters_repeated")
+
+    def _connection_of(self, adapters: Any) -> TrackedConnection | None:
+        for connection in list(self.ledger.connections.values()):
+            conn = connection.ref() if connection.taken_from is not None else None
             if conn is not None and getattr(conn, "_adapters", None) is adapters:
-                return slot
+                return connection
         return None

@@ -1,153 +1,110 @@
-"""Note who takes which connection, and how it comes back.
+"""Record who checks out which connection, and how it is returned.
 
-The hot path of the agent: a dozen dictionary and attribute operations, no lock, no allocation but one tuple. What
-is unusual (a connection that comes back in a transaction, a request that is refused) leaves it for `unusual`.
+The hot path of the agent, so getconn and putconn are wrapped by hand: a dozen dictionary and attribute operations, no
+lock, no allocation but one tuple. What is unusual (a connection that is returned in a transaction, a request that is
+refused) leaves it for `checkout_faults`.
+
+The host's call comes first, and its result is never lost: if an exception of the program's lands in the lines after
+getconn, the connection is given back to the pool; if one lands in the lines before putconn, the connection is returned.
 """
 
 from __future__ import annotations
 
 import sys
 import threading
-import time
 from collections.abc import Callable
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any
 
-from poolwitness.guards import Guard, fail
-from poolwitness.ledger import fork as forks
-from poolwitness.ledger.connections import TaskHolder, ThreadHolder
+from poolwitness.guards import Guard, is_from_signal_handler
+from poolwitness.ledger import fork
+from poolwitness.ledger.connections import TaskHolder, ThreadHolder, TrackedConnection
 from poolwitness.ledger.ledger import Ledger
-from poolwitness.ledger.pools import TrackedConnection, TrackedPool
+from poolwitness.ledger.observers import Observers
 from poolwitness.ledger.stacks import RawStack
-from poolwitness.observe import call_site as callers
-from poolwitness.observe.call_site import APPLICATION, nearest
-from poolwitness.observe.closed_use import found_closed
+from poolwitness.model.startup import clock
+from poolwitness.observe.call_site import APPLICATION, capture_for, code_kinds, nearest
+from poolwitness.observe.checkout_faults import SUSPECTED, CheckoutFaults
 from poolwitness.observe.crossings import RETURNED, USED, Crossings
-from poolwitness.observe.patcher import AnyFunction, Patcher
-from poolwitness.observe.pool_wait import FillingWatch
-from poolwitness.otel.timings import Timings
+from poolwitness.observe.patcher import AnyFunction
+
+# Dead tasks are removed from the table of holders when it has grown to this, or to twice what was alive then.
+FEWEST_TASKS = 500
 
 
-class CheckoutListener(Protocol):
-    """Who is told of what is unusual; called after the host's own call, in the host's thread."""
-
-    def refused(self, entry: TrackedPool, error: BaseException, request: RawStack, waited_s: float) -> None:
-        """PoolTimeout or TooManyRequests is on its way to the application."""
-
-    def pool_closed(self, pool: Any, waiting: bool) -> None:
-        """PoolClosed is on its way to the application: at once, or to a request that was waiting."""
-
-    def some_gone(self) -> None:
-        """Connections have been garbage-collected since the last look; some of them may have been out."""
-
-    def nested(self, entry: TrackedPool, outer: TrackedConnection, inner: TrackedConnection) -> None:
-        """A holder has taken a second connection."""
-
-    def returned(
-        self, entry: TrackedPool, slot: TrackedConnection, taken: RawStack, status: int, returned: RawStack
-    ) -> None:
-        """A connection came back in a transaction, broken, or after it had been suspected."""
-
-
-class Recorder(Protocol):
-    """Who keeps each checkout where a kill leaves it; called on the hot path, and contains what it raises."""
-
-    taken: Callable[[TrackedConnection], None]
-    returned: Callable[[TrackedConnection], None]
-
-
-class CheckoutWatch:
-    """The patches of getconn and putconn.
+class CheckoutPatches:
+    """The wrappers of getconn and putconn.
 
     Args:
-        ledger: where checkouts are kept.
-        listener: who hears of the unusual.
-        crossings: asked where a pool may be used elsewhere than where it was opened.
-        part: the containment.
-        trace: record up to `MOST_FRAMES` frames instead of two.
-        recorder: the black box; None where none is kept.
-        timings: what metrics are made of; None where there are none.
+        ledger: where checkouts are tracked.
+        observers: hear of each checkout, if one of them overrides those events.
+        faults: takes what is unusual.
+        crossings: checks a pool that may be used in another process or loop than its own.
+        guard: contains what our lines raise.
+        trace: capture long stacks.
     """
 
     def __init__(
         self,
         ledger: Ledger,
-        listener: CheckoutListener,
+        observers: Observers,
+        faults: CheckoutFaults,
         crossings: Crossings,
-        part: Guard,
+        guard: Guard,
         trace: bool,
-        recorder: Recorder | None = None,
-        timings: Timings | None = None,
     ) -> None:
         self.ledger = ledger
+        self.observers = observers
+        self.faults = faults
         self.crossings = crossings
-        self.timings = timings
-        self.taken = recorder.taken if recorder is not None else None
-        self.returned = _both(
-            recorder.returned if recorder is not None else None, timings.returned if timings is not None else None
-        )
-        self.listener = listener
-        self.part = part
-        self.here = threading.local()
+        self.guard = guard
         self.trace = trace
-        self.capture: Callable[[FrameType | None], RawStack] = callers.capture_for(trace)
+        self.capture: Callable[[FrameType | None], RawStack] = capture_for(trace)
+        self.taken, self.returned = observers.hot("checkout_taken"), observers.hot("checkout_returned")
+        self.here = threading.local()
+        self.task_holders = TaskHolders()
 
-    def install(self, patches: Patcher) -> None:
-        """Patch both families."""
-        import psycopg_pool
-
-        for cls in (psycopg_pool.ConnectionPool, psycopg_pool.AsyncConnectionPool):
-            # The wrappers name their parameters, which is quicker than handing on whatever comes.
-            _expect(cls.getconn, ("self", "timeout"))
-            _expect(cls.putconn, ("self", "conn"))
-        self.refusals = (psycopg_pool.PoolTimeout, psycopg_pool.TooManyRequests)
-        self.closed = psycopg_pool.PoolClosed
-        patches.wrap(psycopg_pool.ConnectionPool, "getconn", self._sync_get)
-        patches.wrap(psycopg_pool.ConnectionPool, "putconn", self._sync_put)
-        patches.wrap(psycopg_pool.AsyncConnectionPool, "getconn", self._async_get)
-        patches.wrap(psycopg_pool.AsyncConnectionPool, "putconn", self._async_put)
-        FillingWatch(self.crossings, self._failed, self.part).install(patches)
-
-    def _sync_get(self, original: AnyFunction) -> AnyFunction:
-        part, slots_get, new_slot = self.part, self.ledger.slots.get, self.ledger.new_slot
-        capture, here, noted = self.capture, self.here, self._noted_wait
-        getframe, monotonic, nested = sys._getframe, time.monotonic, self.listener.nested
-        known, trace = callers.answers.get, self.trace
-        gone, some_gone, taken = self.ledger.gone_slots, self.listener.some_gone, self.taken
-        home, look_closer = forks.home, self.crossings.look
+    def sync_getconn(self, original: AnyFunction) -> AnyFunction:
+        """The wrapper of ``ConnectionPool.getconn``."""
+        guard, contains = self.guard, self.guard.contains
+        connections_get, track = self.ledger.connections.get, self.ledger.track_connection
+        capture, here, waited, failed = self.capture, self.here, self.faults.waited, self.faults.request_failed
+        getframe, monotonic, nested = sys._getframe, clock.monotonic, self.faults.nested
+        known, trace, taken = code_kinds.get, self.trace, self.taken
+        gone, some_gone = self.ledger.gone_connections, self.faults.some_gone
+        owns_all_pools, check_crossing = fork.owns_all_pools, self.crossings.check
 
         # Written out in one piece: each call less is a tenth of what the budget allows.
-        def getconn(self_: Any, timeout: float | None = None) -> Any:
-            if not home:
-                look_closer(self_, USED, getframe().f_back)
+        def getconn(self: Any, timeout: float | None = None) -> Any:
+            if not owns_all_pools:
+                check_crossing(self, USED, getframe().f_back)
             try:
-                waited_from = 0.0 if self_._pool else monotonic()
-            except Exception:  # noqa: BLE001 - a pool half made, or one that lets nobody look
+                waited_from = 0.0 if self._pool else monotonic()
+            except Exception as error:
+                if is_from_signal_handler(error):
+                    raise
                 waited_from = 0.0
             try:
-                conn = original(self_, timeout)
+                conn = original(self, timeout)
             except Exception as error:
-                if part.enabled:
-                    with part:
-                        self._failed(self_, error, getframe().f_back, waited_from)
+                if guard.enabled:
+                    with guard:
+                        failed(self, error, getframe().f_back, waited_from)
                 raise
-            if not part.enabled:
+            if not guard.enabled:
                 return conn
             try:
-                slot = slots_get(id(conn))
-                if slot is None or slot.ref() is not conn:
-                    slot = new_slot(conn, self_)
-                    if slot is None:
+                connection = connections_get(id(conn))
+                if connection is None or connection.ref() is not conn:
+                    connection = track(conn, self)
+                    if connection is None:
                         return conn
                 try:
                     holder = here.holder
                 except AttributeError:
                     holder = here.holder = ThreadHolder()
-                try:
-                    frame = getframe(1)
-                except ValueError:  # called straight from C
-                    frame = None
-                if frame is None:
+                frame = getframe().f_back
+                if frame is None:  # called straight from C
                     raw: RawStack = ()
                 elif (
                     # Most threads take all their connections in one function of the application's.
@@ -160,218 +117,241 @@ class CheckoutWatch:
                 else:
                     raw = capture(frame)
                 outer = holder.last
-                slot.holder = holder
-                holder.last = slot
-                slot.taken_mono = monotonic()
-                slot.raw = raw
+                connection.holder = holder
+                holder.last = connection
+                connection.taken_mono = monotonic()
+                connection.taken_from = raw
                 if taken is not None:
-                    taken(slot)
+                    taken(connection)
                 if waited_from:
-                    noted(slot, waited_from)
-                if outer is not slot and outer is not None and outer.raw is not None and outer.entry is slot.entry:
-                    nested(slot.entry, outer, slot)
+                    waited(connection, waited_from)
+                if (
+                    outer is not connection
+                    and outer is not None
+                    and outer.taken_from is not None
+                    and outer.pool is connection.pool
+                ):
+                    nested(outer, connection)
                 if gone:
                     some_gone()
-            except Exception as error:  # noqa: BLE001 - the hot path: Guard inlined
-                fail(part, type(error), error.__traceback__)
+            except BaseException as error:
+                if not contains(error):
+                    self.putconn(conn)
+                    raise
             return conn
 
         return getconn
 
-    def _async_get(self, original: AnyFunction) -> AnyFunction:
+    def async_getconn(self, original: AnyFunction) -> AnyFunction:
+        """The wrapper of ``AsyncConnectionPool.getconn``."""
         import asyncio
 
-        part, slots, new_slot = self.part, self.ledger.slots, self.ledger.new_slot
-        capture, noted, current_task = self.capture, self._noted_wait, asyncio.current_task
-        getframe, monotonic, nested = sys._getframe, time.monotonic, self.listener.nested
-        home, look_closer = forks.home, self.crossings.look
-        pools_get, running_loop = self.ledger.pools.get, asyncio._get_running_loop
+        guard, contains = self.guard, self.guard.contains
+        connections_get, track = self.ledger.connections.get, self.ledger.track_connection
+        capture, waited, failed = self.capture, self.faults.waited, self.faults.request_failed
+        getframe, monotonic, nested = sys._getframe, clock.monotonic, self.faults.nested
+        known, trace, taken = code_kinds.get, self.trace, self.taken
+        gone, some_gone = self.ledger.gone_connections, self.faults.some_gone
+        owns_all_pools, check_crossing = fork.owns_all_pools, self.crossings.check
+        pools_get, running_loop, current_task = self.ledger.pools.get, asyncio._get_running_loop, asyncio.current_task
+        holders_get, new_holder = self.task_holders.by_id.get, self.task_holders.add
 
-        def note(pool: Any, conn: Any, frame: FrameType | None, waited_from: float) -> None:
+        async def getconn(self: Any, timeout: float | None = None) -> Any:
+            pool = pools_get(id(self))
+            if not owns_all_pools or (
+                pool is not None and (loop := pool.life.loop) is not None and loop() is not running_loop()
+            ):
+                check_crossing(self, USED, getframe().f_back)
             try:
-                slot = slots.get(id(conn))
-                if slot is None or slot.ref() is not conn:
-                    slot = new_slot(conn, pool)
-                    if slot is None:
-                        return
-                task = current_task()
-                slot.holder = TaskHolder(task) if task is not None else None
-                slot.taken_mono = monotonic()
-                slot.raw = capture(frame)
-                if self.taken is not None:
-                    self.taken(slot)
-                if waited_from:
-                    noted(slot, waited_from)
-                if len(slot.entry.slots) > 1:
-                    for outer in slot.entry.taken():
-                        held_by = outer.holder
-                        if isinstance(held_by, TaskHolder) and outer is not slot and held_by.task() is task:
-                            nested(slot.entry, outer, slot)
-                            break
-                if self.ledger.gone_slots:
-                    self.listener.some_gone()
-            except Exception as error:  # noqa: BLE001 - the hot path: Guard inlined
-                fail(part, type(error), error.__traceback__)
-
-        async def getconn(self_: Any, timeout: float | None = None) -> Any:
-            entry = pools_get(id(self_))
-            if not home or (entry is not None and entry.loop is not None and entry.loop() is not running_loop()):
-                look_closer(self_, USED, getframe().f_back)
-            try:
-                waited_from = 0.0 if self_._pool else monotonic()
-            except Exception:  # noqa: BLE001 - a pool half made, or one that lets nobody look
+                waited_from = 0.0 if self._pool else monotonic()
+            except Exception as error:
+                if is_from_signal_handler(error):
+                    raise
                 waited_from = 0.0
             try:
-                conn = await original(self_, timeout)
+                conn = await original(self, timeout)
             except Exception as error:
-                if part.enabled:
-                    with part:
-                        self._failed(self_, error, getframe().f_back, waited_from)
+                if guard.enabled:
+                    with guard:
+                        failed(self, error, getframe().f_back, waited_from)
                 raise
-            if part.enabled:
-                note(self_, conn, getframe().f_back, waited_from)
+            if not guard.enabled:
+                return conn
+            try:
+                connection = connections_get(id(conn))
+                if connection is None or connection.ref() is not conn:
+                    connection = track(conn, self)
+                    if connection is None:
+                        return conn
+                outer = holder = None
+                frame = getframe().f_back
+                task = current_task()
+                if task is not None:
+                    holder = holders_get(id(task))
+                    if holder is None or holder.task() is not task:
+                        holder = new_holder(task)
+                    outer = holder.last
+                    holder.last = connection
+                if (
+                    frame is not None
+                    and not trace
+                    and known(id(code := frame.f_code)) == APPLICATION
+                    and (caller := frame.f_back) is not None
+                    and known(id(called_by := caller.f_code)) == APPLICATION
+                ):
+                    raw: RawStack = (code, frame.f_lasti, called_by, caller.f_lasti)
+                else:
+                    raw = capture(frame)
+                connection.holder = holder
+                connection.taken_mono = monotonic()
+                connection.taken_from = raw
+                if taken is not None:
+                    taken(connection)
+                if waited_from:
+                    waited(connection, waited_from)
+                if (
+                    outer is not connection
+                    and outer is not None
+                    and outer.taken_from is not None
+                    and outer.pool is connection.pool
+                ):
+                    nested(outer, connection)
+                if gone:
+                    some_gone()
+            except BaseException as error:
+                if not contains(error):
+                    await self.putconn(conn)
+                    raise
             return conn
 
         return getconn
 
-    def _sync_put(self, original: AnyFunction) -> AnyFunction:
-        part, slots_get, monotonic, returned = self.part, self.ledger.slots.get, time.monotonic, self.returned
-        home, look_closer = forks.home, self.crossings.look
+    def sync_putconn(self, original: AnyFunction) -> AnyFunction:
+        """The wrapper of ``ConnectionPool.putconn``."""
+        guard, contains, connections_get = self.guard, self.guard.contains, self.ledger.connections.get
+        monotonic, returned = clock.monotonic, self.returned
+        owns_all_pools, check_crossing = fork.owns_all_pools, self.crossings.check
+        came_back_unusual, still_taken = self.faults.returned, self._still_taken
 
-        def putconn(self_: Any, conn: Any) -> Any:
-            if not home:
-                look_closer(self_, RETURNED, sys._getframe().f_back)
-            slot = slots_get(id(conn))
-            if slot is None or slot.raw is None:
-                return original(self_, conn)
-            # Before the call: the moment it is back, another thread may take it and write into the slot.
-            raw = slot.raw
+        def putconn(self: Any, conn: Any) -> Any:
+            if not owns_all_pools:
+                check_crossing(self, RETURNED, sys._getframe().f_back)
+            connection = connections_get(id(conn))
+            if connection is None or (taken_from := connection.taken_from) is None:
+                return original(self, conn)
+            # Before the call: as soon as it is back, another thread may take it and write into the same record.
             unusual = 0
             try:
-                entry = slot.entry
-                held_s = monotonic() - slot.taken_mono
-                if held_s > entry.longest_held_s:
-                    entry.longest_held_s = held_s
-                    entry.longest_held_by = raw
-                slot.raw = None
+                held_s = monotonic() - connection.taken_mono
+                usage = connection.pool.usage
+                if held_s > usage.longest_held_s:
+                    usage.longest_held_s = held_s
+                    usage.longest_held_from = taken_from
+                connection.taken_from = None
                 if returned is not None:
-                    returned(slot)
-                if (status := conn.pgconn.transaction_status) or slot.suspected:
-                    slot.held_s = held_s
+                    returned(connection)
+                if (status := conn.pgconn.transaction_status) or connection.suspected:
+                    connection.held_s = held_s
                     unusual = int(status) or SUSPECTED
-            except Exception as error:  # noqa: BLE001 - the hot path: Guard inlined
-                fail(part, type(error), error.__traceback__)
+            except BaseException as error:
+                if not contains(error):
+                    original(self, conn)
+                    raise
             try:
-                result = original(self_, conn)
+                result = original(self, conn)
             except BaseException:
-                self._came_back(slot, conn, raw)
+                with guard:
+                    still_taken(connection, conn, taken_from)
                 raise
             if unusual:
-                with part:
-                    self.listener.returned(entry, slot, raw, unusual, nearest(sys._getframe().f_back))
+                with guard:
+                    came_back_unusual(connection, taken_from, unusual, nearest(sys._getframe().f_back))
             return result
 
         return putconn
 
-    def _async_put(self, original: AnyFunction) -> AnyFunction:
+    def async_putconn(self, original: AnyFunction) -> AnyFunction:
+        """The wrapper of ``AsyncConnectionPool.putconn``."""
         import asyncio
 
-        slots, leave = self.ledger.slots, self._leave
-        home, look_closer = forks.home, self.crossings.look
+        guard, contains, connections_get = self.guard, self.guard.contains, self.ledger.connections.get
+        monotonic, returned = clock.monotonic, self.returned
+        owns_all_pools, check_crossing = fork.owns_all_pools, self.crossings.check
+        came_back_unusual, still_taken = self.faults.returned, self._still_taken
         pools_get, running_loop = self.ledger.pools.get, asyncio._get_running_loop
 
-        async def putconn(self_: Any, conn: Any) -> Any:
-            entry = pools_get(id(self_))
-            if not home or (entry is not None and entry.loop is not None and entry.loop() is not running_loop()):
-                look_closer(self_, RETURNED, sys._getframe().f_back)
-            slot = slots.get(id(conn))
-            if slot is None or slot.raw is None or slot.ref() is not conn:
-                return await original(self_, conn)
-            raw = slot.raw
-            unusual = leave(slot, conn)
+        async def putconn(self: Any, conn: Any) -> Any:
+            pool = pools_get(id(self))
+            if not owns_all_pools or (
+                pool is not None and (loop := pool.life.loop) is not None and loop() is not running_loop()
+            ):
+                check_crossing(self, RETURNED, sys._getframe().f_back)
+            connection = connections_get(id(conn))
+            if connection is None or (taken_from := connection.taken_from) is None or connection.ref() is not conn:
+                return await original(self, conn)
+            unusual = 0
             try:
-                result = await original(self_, conn)
+                held_s = monotonic() - connection.taken_mono
+                usage = connection.pool.usage
+                if held_s > usage.longest_held_s:
+                    usage.longest_held_s = held_s
+                    usage.longest_held_from = taken_from
+                connection.taken_from = None
+                if returned is not None:
+                    returned(connection)
+                if (status := conn.pgconn.transaction_status) or connection.suspected:
+                    connection.held_s = held_s
+                    unusual = int(status) or SUSPECTED
+            except BaseException as error:
+                if not contains(error):
+                    await original(self, conn)
+                    raise
+            try:
+                result = await original(self, conn)
             except BaseException:
-                self._came_back(slot, conn, raw)
+                with guard:
+                    still_taken(connection, conn, taken_from)
                 raise
             if unusual:
-                with self.part:
-                    self.listener.returned(slot.entry, slot, raw, unusual, nearest(sys._getframe().f_back))
+                with guard:
+                    came_back_unusual(connection, taken_from, unusual, nearest(sys._getframe().f_back))
             return result
 
         return putconn
 
-    def _leave(self, slot: TrackedConnection, conn: Any) -> int:
-        """Take a connection off the ledger: 0, or the transaction state that makes its return unusual."""
-        try:
-            entry = slot.entry
-            held_s = time.monotonic() - slot.taken_mono
-            if held_s > entry.longest_held_s:
-                entry.longest_held_s = held_s
-                entry.longest_held_by = slot.raw
-            slot.raw = None
-            if self.returned is not None:
-                self.returned(slot)
-            status: int = conn.pgconn.transaction_status
-            if status or slot.suspected:
-                slot.held_s = held_s
-                return int(status) or SUSPECTED
-        except Exception as error:  # noqa: BLE001 - the hot path: Guard inlined
-            fail(self.part, type(error), error.__traceback__)
-        return 0
-
-    def _came_back(self, slot: TrackedConnection, conn: Any, raw: RawStack) -> None:
-        """The pool refused the connection: it is still out."""
-        with self.part:
-            if getattr(conn, "_pool", None) is not None and slot.raw is None:
-                slot.raw = raw
-                if self.taken is not None:
-                    self.taken(slot)
-
-    def _noted_wait(self, slot: TrackedConnection, waited_from: float) -> None:
-        """The pool had nothing ready: how long that took, and how many were out."""
-        entry = slot.entry
-        waited_s = slot.taken_mono - waited_from
-        if self.timings is not None:
-            self.timings.waited(slot, waited_s)
-        if waited_s > entry.longest_wait_s:
-            entry.longest_wait_s = waited_s
-        out = entry.count_out()
-        if out > entry.peak:
-            entry.peak = out
-
-    def _failed(self, pool: Any, error: Exception, frame: FrameType | None, waited_from: float) -> None:
-        if isinstance(error, self.refusals):
-            self._refused(pool, error, self.capture(frame), waited_from)
-        elif isinstance(error, self.closed):
-            self.listener.pool_closed(pool, not found_closed(error))
-
-    def _refused(self, pool: Any, error: BaseException, request: RawStack, waited_from: float) -> None:
-        entry = self.ledger.find(pool)
-        if entry is not None:
-            if self.timings is not None:
-                self.timings.refused(entry, error)
-            self.listener.refused(entry, error, request, time.monotonic() - waited_from if waited_from else 0.0)
+    def _still_taken(self, connection: TrackedConnection, conn: Any, taken_from: RawStack) -> None:
+        """The pool refused the connection: it is still checked out."""
+        if getattr(conn, "_pool", None) is not None and connection.taken_from is None:
+            connection.taken_from = taken_from
+            if self.taken is not None:
+                self.taken(connection)
 
 
-def _both(
-    first: Callable[[TrackedConnection], None] | None, second: Callable[[TrackedConnection], None] | None
-) -> Callable[[TrackedConnection], None] | None:
-    if first is None or second is None:
-        return first or second
+class TaskHolders:
+    """The holders of asyncio tasks, one for each task that has checked out a connection and is still there."""
 
-    def both(slot: TrackedConnection) -> None:
-        first(slot)
-        second(slot)
+    def __init__(self) -> None:
+        self.by_id: dict[int, TaskHolder] = {}
+        self._prune_at = FEWEST_TASKS
 
-    return both
+    def add(self, task: Any) -> TaskHolder:
+        """A holder for a task that has none."""
+        if len(self.by_id) >= self._prune_at:
+            for key, known in list(self.by_id.items()):
+                if known.task() is None:
+                    del self.by_id[key]
+            self._prune_at = max(FEWEST_TASKS, 2 * len(self.by_id))
+        holder = self.by_id[id(task)] = TaskHolder(task)
+        return holder
 
 
-def _expect(function: Any, names: tuple[str, ...]) -> None:
+def expect_parameters(function: Any, names: tuple[str, ...]) -> None:
+    """Refuse a method with other parameters than the wrapper names, which is quicker than passing on ``*args``.
+
+    Raises:
+        TypeError: it has others.
+    """
     code = function.__code__
     found = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     if found != names:
         raise TypeError(f"{function.__qualname__} takes {found}: this psycopg_pool is newer than this agent")
-
-
-SUSPECTED = 100  # beyond libpq's transaction states, which end at 4

@@ -1,77 +1,59 @@
-"""See a closed pool used: PoolClosed on its way to the application (PW005)."""
+"""Detect that a closed pool is used: PoolClosed on its way to the application."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
-from poolwitness.guards import Guard
 from poolwitness.ledger.ledger import Ledger
-from poolwitness.ledger.pools import TrackedPool
+from poolwitness.ledger.observers import Observers
 from poolwitness.ledger.stacks import capture
-from poolwitness.observe.patcher import AnyFunction, Patcher
+from poolwitness.ledger.tallies import ClosedUseTally
+
+_FRAMES = 24
 
 
-class ClosedUses:
-    """The patches of what a pool asks itself before it serves.
+class ClosedUsePatches:
+    """The lines that run around ``_check_open``, which a pool calls before it serves.
 
     Args:
-        ledger: where pools are kept.
-        told: called with a pool at the first such use of it.
-        part: the containment.
-        requests_watched: somebody else sees each getconn fail, and hands it to `note`.
+        ledger: where pools are tracked.
+        observers: hear of the first such use of a pool.
     """
 
-    def __init__(
-        self, ledger: Ledger, told: Callable[[TrackedPool], None], part: Guard, requests_watched: bool
-    ) -> None:
+    def __init__(self, ledger: Ledger, observers: Observers) -> None:
         self.ledger = ledger
-        self.told = told
-        self.part = part
-        self.requests_watched = requests_watched
+        self.observers = observers
 
-    def install(self, patches: Patcher) -> None:
-        """Patch both families."""
-        import psycopg_pool
+    def check_failed(self, pool: Any, frame: FrameType | None, _token: Any, error: BaseException) -> None:
+        """``_check_open`` raised."""
+        # Before psycopg_pool 3.3.1 opening again raises a plain OperationalError.
+        if type(error).__name__ == "PoolClosed":
+            self.note(pool, frame, waiting=False)
 
-        for cls in (psycopg_pool.ConnectionPool, psycopg_pool.AsyncConnectionPool):
-            patches.wrap(cls, "_check_open", self._check)
-            if not self.requests_watched:
-                # Every getconn asks it: a patch would be on the way of each.
-                patches.wrap(cls, "_check_open_getconn", self._check)
-
-    def _check(self, original: AnyFunction) -> AnyFunction:
-        def check_open(self_: Any) -> Any:
-            try:
-                return original(self_)
-            except BaseException as error:
-                # Before psycopg_pool 3.3.1 opening again raises a plain OperationalError.
-                if self.part.enabled and type(error).__name__ == "PoolClosed":
-                    with self.part:
-                        self.note(self_, waiting=False)
-                raise
-
-        return check_open
-
-    def note(self, pool: Any, waiting: bool) -> None:
-        """Remember from where a pool was used.
+    def note(self, pool: Any, frame: FrameType | None, waiting: bool) -> None:
+        """Record from where a pool was used.
 
         Args:
             pool: the host's.
+            frame: the innermost one that is not ours.
             waiting: it was closed while the request waited.
         """
-        entry = self.ledger.find(pool)
-        if entry is None or entry.inherited or not pool._closed or not getattr(pool, "_opened", False):
+        tracked = self.ledger.find(pool)
+        if tracked is None or tracked.inherited or not pool._closed or not getattr(pool, "_opened", False):
             return
-        if entry.use_after_close is None:
-            entry.use_after_close = [capture(3, 24), 1, waiting]
-            self.told(entry)
+        if tracked.use_after_close is None:
+            tracked.use_after_close = ClosedUseTally(capture(frame, _FRAMES), waiting)
+            self.ledger.synchronize()
+            # The closing may not be over yet; its end is reported with this use.
+            if tracked.life.closed_at is not None:
+                self.observers.pool_changed(tracked, "used_after_close")
         else:
-            entry.use_after_close[1] += 1
+            tracked.use_after_close.count += 1
 
 
 def found_closed(error: BaseException) -> bool:
-    """Whether the pool was closed when it was asked, and not while the request waited."""
+    """Whether the pool was closed when the request came, and not while it waited."""
     traceback = error.__traceback__
     while traceback is not None and traceback.tb_next is not None:
         traceback = traceback.tb_next

@@ -1,4 +1,4 @@
-"""Know a pool that Django made, by the alias of its database: often no line of the application made it."""
+"""Recognize a pool that Django created, by the alias of its database: often no line of the application did."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _MAKER = os.path.join("django", "db", "backends", "postgresql", "base.py")
 _NEAR = 12
 
 
-def alias_of_pool_in_making(frame: FrameType | None) -> str:
-    """The alias of the database for which Django is making a pool; empty where it is not.
+def alias_of_pool_in_creation(frame: FrameType | None) -> str:
+    """The alias of the database for which Django is creating a pool; empty if it is not.
 
     Args:
-        frame: of the pool's constructor, or one that it calls.
+        frame: the caller of the pool's constructor.
     """
     if "django.db.backends.postgresql.base" not in sys.modules:
         return ""
@@ -34,7 +34,7 @@ def alias_of_pool_in_making(frame: FrameType | None) -> str:
 
 
 def settings_line(alias: str) -> Frame | None:
-    """The line of the settings that says what this database is.
+    """The line of the settings that defines this database.
 
     Args:
         alias: its key in ``DATABASES``.

@@ -1,61 +1,55 @@
 """Measure what ``ConnectionPool.__del__`` costs while the interpreter ends, and write it from there.
 
 Since CPython 3.13 a pool's ``__del__`` waits 5 s for each thread (psycopg issue 954); since 3.14 it raises
-PythonFinalizationError. That late, imports fail, locks may hang and module globals may be gone: the wrapper
-holds in its closure all it needs, and the line was rendered by the verdict, with two gaps to fill.
+PythonFinalizationError. By then imports fail, locks may hang and module globals may be gone: so ``__del__`` is wrapped
+by hand, the wrapper holds all it needs in its closure, and the verdict has rendered the line with gaps to fill.
 """
 
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
 from poolwitness.guards import Guard
 from poolwitness.ledger.ledger import Ledger
-from poolwitness.observe.patcher import AnyFunction, Patcher
+from poolwitness.model.startup import clock
+from poolwitness.observe.patcher import AnyFunction
 
 # A thread that cannot be joined costs 5 s. On a busy machine anything takes a tenth of a second.
 NOTICEABLE_S = 1.0
 
 
-class FinalizerWatch:
-    """The patches of ``ConnectionPool.__del__``, and of ``close``, which a subclass's ``__del__`` may call.
+class FinalizerPatches:
+    """The wrapper of ``ConnectionPool.__del__``, and of ``close``, which a subclass's ``__del__`` may call.
 
     Async pools have no ``__del__``.
     """
 
-    def __init__(self, ledger: Ledger, part: Guard) -> None:
+    def __init__(self, ledger: Ledger, guard: Guard) -> None:
         self.ledger = ledger
-        self.part = part
+        self.guard = guard
 
-    def install(self, patches: Patcher) -> None:
-        """Patch both."""
-        import psycopg_pool
-
-        patches.wrap(psycopg_pool.ConnectionPool, "__del__", self._measured)
-        patches.wrap(psycopg_pool.ConnectionPool, "close", self._measured)
-
-    def _measured(self, original: AnyFunction) -> AnyFunction:
+    def measured(self, original: AnyFunction) -> AnyFunction:
+        """The wrapper of a method that may run while the interpreter ends."""
         pools = self.ledger.pools
-        part = self.part
+        guard = self.guard
         is_finalizing: Callable[[], bool] = sys.is_finalizing
-        monotonic = time.monotonic
+        monotonic = clock.monotonic
         noticeable_s = NOTICEABLE_S
         failures = Exception
 
-        def measured(self_: Any, *args: Any, **kwargs: Any) -> Any:
-            if not is_finalizing() or not part.enabled:
-                return original(self_, *args, **kwargs)
-            entry = pools.get(id(self_))
-            if entry is None or entry.late is None or getattr(self_, "_closed", True):
-                return original(self_, *args, **kwargs)
-            late, entry.late = entry.late, None
+        def measured(*args: Any, **kwargs: Any) -> Any:
+            if not is_finalizing() or not guard.enabled or not args:
+                return original(*args, **kwargs)
+            tracked = pools.get(id(args[0]))
+            if tracked is None or tracked.finalizer_notice is None or getattr(args[0], "_closed", True):
+                return original(*args, **kwargs)
+            notice, tracked.finalizer_notice = tracked.finalizer_notice, None
             started = monotonic()
             kind = None
             try:
-                return original(self_, *args, **kwargs)
+                return original(*args, **kwargs)
             except BaseException as error:
                 kind = type(error).__name__
                 raise
@@ -63,7 +57,7 @@ class FinalizerWatch:
                 try:
                     delay_s = monotonic() - started
                     if kind is not None or delay_s >= noticeable_s:
-                        late(delay_s, kind)
+                        notice(delay_s, kind)
                 except failures:
                     pass
 

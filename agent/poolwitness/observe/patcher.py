@@ -1,13 +1,129 @@
-"""Replace methods on classes, and put them back: each patch knows what it replaced."""
+"""Replace methods on the host's classes and put them back; `around` is the one place that calls the host.
+
+Only getconn, putconn, the constructors and ``__del__`` are wrapped by hand, each where it says why.
+"""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import inspect
+import sys
+from collections.abc import Callable, Iterable
+from types import FrameType
 from typing import Any
+
+from poolwitness.guards import Guard
 
 _ABSENT = object()
 AnyFunction = Callable[..., Any]
+
+# What stands before the host's call: gets the object, the caller's innermost frame, and the call's arguments; what it
+# returns is handed to the other two.
+Before = Callable[[Any, FrameType | None, tuple[Any, ...], dict[str, Any]], Any]
+# What stands after it: gets the object, the caller's innermost frame, what `Before` returned, and the result.
+After = Callable[[Any, FrameType | None, Any, Any], object]
+# What stands after a call that raised: the same, with the exception.
+Failed = Callable[[Any, FrameType | None, Any, BaseException], object]
+
+
+def around(
+    original: AnyFunction,
+    guard: Guard,
+    before: Before | None = None,
+    after: After | None = None,
+    failed: Failed | None = None,
+    undo: Callable[[Any], object] | None = None,
+) -> AnyFunction:
+    """A function that calls *original* exactly once, outside containment, with lines of ours before and after it.
+
+    Args:
+        original: a method, sync or async.
+        guard: contains what our lines raise; when it is disabled they do not run.
+        before: runs before the call.
+        after: runs after a call that returned.
+        failed: runs after a call that raised, which it cannot change.
+        undo: releases the result of the call if an exception of the program's lands in *after*, and the result is lost.
+
+    Returns:
+        A coroutine function if *original* is one.
+    """
+    if original.__code__.co_flags & inspect.CO_COROUTINE:
+        return _around_async(original, guard, before, after, failed, undo)
+    return _around_sync(original, guard, before, after, failed, undo)
+
+
+def _around_sync(
+    original: AnyFunction,
+    guard: Guard,
+    before: Before | None,
+    after: After | None,
+    failed: Failed | None,
+    undo: Callable[[Any], object] | None,
+) -> AnyFunction:
+    getframe = sys._getframe
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        token = None
+        if before is not None and guard.enabled:
+            with guard:
+                token = before(_owner(args, kwargs), getframe().f_back, args, kwargs)
+        try:
+            result = original(*args, **kwargs)
+        except BaseException as error:
+            if failed is not None and guard.enabled:
+                with guard:
+                    failed(_owner(args, kwargs), getframe().f_back, token, error)
+            raise
+        if after is not None and guard.enabled:
+            try:
+                with guard:
+                    after(_owner(args, kwargs), getframe().f_back, token, result)
+            except BaseException:
+                if undo is not None:
+                    undo(result)
+                raise
+        return result
+
+    return call
+
+
+def _around_async(
+    original: AnyFunction,
+    guard: Guard,
+    before: Before | None,
+    after: After | None,
+    failed: Failed | None,
+    undo: Callable[[Any], object] | None,
+) -> AnyFunction:
+    getframe = sys._getframe
+
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        token = None
+        if before is not None and guard.enabled:
+            with guard:
+                token = before(_owner(args, kwargs), getframe().f_back, args, kwargs)
+        try:
+            result = await original(*args, **kwargs)
+        except BaseException as error:
+            if failed is not None and guard.enabled:
+                with guard:
+                    failed(_owner(args, kwargs), getframe().f_back, token, error)
+            raise
+        if after is not None and guard.enabled:
+            try:
+                with guard:
+                    after(_owner(args, kwargs), getframe().f_back, token, result)
+            except BaseException:
+                if undo is not None:
+                    undo(result)
+                raise
+        return result
+
+    return call
+
+
+def _owner(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return args[0] if args else kwargs.get("self")
 
 
 class Patcher:
@@ -18,11 +134,30 @@ class Patcher:
 
     @property
     def live(self) -> list[str]:
-        """``Class.method`` of each, for the started event."""
+        """``Class.method`` of each."""
         return [f"{owner.__name__}.{name}" for owner, name, _, _ in self._undo]
 
+    def around(
+        self,
+        owners: type | Iterable[type],
+        name: str,
+        guard: Guard,
+        before: Before | None = None,
+        after: After | None = None,
+        failed: Failed | None = None,
+        undo: Callable[[Any], object] | None = None,
+    ) -> None:
+        """Replace a method of one or several classes by one that runs our lines `around` it; arguments as there.
+
+        Args:
+            owners: the classes; one that has no such method is left alone.
+            name: the method's.
+        """
+        for owner in [owners] if isinstance(owners, type) else owners:
+            self.wrap(owner, name, lambda original: around(original, guard, before, after, failed, undo))
+
     def wrap(self, owner: type, name: str, make: Callable[[AnyFunction], AnyFunction]) -> None:
-        """Replace ``owner.name`` by ``make(original)``, keeping its name, doc and signature.
+        """Replace ``owner.name`` by ``make(original)``; what can be asked about the function stays the same.
 
         Args:
             owner: the class to patch; an inherited method is wrapped on *owner* itself.
@@ -40,13 +175,13 @@ class Patcher:
                 return
         kind = type(raw) if isinstance(raw, (classmethod, staticmethod)) else None
         function = raw.__func__ if kind is not None else raw
-        wrapper = functools.wraps(function)(make(function))
+        wrapper = look_alike(make(function), function)
         replacement = kind(wrapper) if kind is not None else wrapper
         setattr(owner, name, replacement)
         self._undo.append((owner, name, own, replacement))
 
     def undo(self) -> None:
-        """Put everything back that is still ours; a method somebody else wrapped since is left as it is."""
+        """Put back every method that is still ours; one that somebody else wrapped since is left as it is."""
         while self._undo:
             owner, name, own, replacement = self._undo.pop()
             if owner.__dict__.get(name) is not replacement:
@@ -55,3 +190,15 @@ class Patcher:
                 delattr(owner, name)
             else:
                 setattr(owner, name, own)
+
+
+def look_alike(wrapper: Any, original: Any) -> AnyFunction:
+    """Give a wrapper the name, documentation, signature and defaults of the original, and return it."""
+    functools.update_wrapper(wrapper, original)
+    if not wrapper.__code__.co_argcount:
+        # It takes *args and **kwargs: Python itself does not read these, callers that ask about a function do.
+        wrapper.__defaults__ = original.__defaults__
+        wrapper.__kwdefaults__ = original.__kwdefaults__
+        wrapper.__signature__ = inspect.signature(original)
+    function: AnyFunction = wrapper
+    return function

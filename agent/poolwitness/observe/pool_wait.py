@@ -1,68 +1,36 @@
-"""See a program wait for its pool to be filled, and what comes of it."""
+"""Record that a program waits for its pool to be filled, and whether that failed."""
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from poolwitness.guards import Guard
+from poolwitness.model.startup import clock
 from poolwitness.observe.crossings import WAITED, Crossings
-from poolwitness.observe.patcher import AnyFunction, Patcher
+
+# Gets the pool, the error, the caller's frame, and since when the request has waited (monotonic; 0 if it has not).
+RequestFailed = Callable[[Any, BaseException, FrameType | None, float], object]
 
 
-class FillingWatch:
-    """The patches of ``wait``; each null pool has its own.
+class PoolWaitPatches:
+    """The lines that run around ``wait`` of a pool; each null pool has its own.
 
     Args:
-        crossings: asked whether the pool can be filled from where it is waited for.
-        failed: told of each error on its way to the application: the pool, the error, the caller's frame, and since
-            when it had waited, in seconds of the monotonic clock.
-        part: the containment.
+        crossings: checks whether the pool can be filled from where it is waited for.
+        request_failed: called with each error on its way to the application.
     """
 
-    def __init__(
-        self, crossings: Crossings, failed: Callable[[Any, Exception, FrameType | None, float], None], part: Guard
-    ) -> None:
+    def __init__(self, crossings: Crossings, request_failed: RequestFailed) -> None:
         self.crossings = crossings
-        self.failed = failed
-        self.part = part
+        self.request_failed = request_failed
 
-    def install(self, patches: Patcher) -> None:
-        """Patch all four classes."""
-        import psycopg_pool
+    def waiting(self, pool: Any, frame: FrameType | None, _args: tuple[Any, ...], _kwargs: dict[str, Any]) -> float:
+        """``wait()`` was called; gives the time."""
+        self.crossings.check(pool, WAITED, frame)
+        return clock.monotonic()
 
-        for cls in (psycopg_pool.ConnectionPool, psycopg_pool.NullConnectionPool):
-            patches.wrap(cls, "wait", self._sync)
-        for async_cls in (psycopg_pool.AsyncConnectionPool, psycopg_pool.AsyncNullConnectionPool):
-            patches.wrap(async_cls, "wait", self._async)
-
-    def _sync(self, original: AnyFunction) -> AnyFunction:
-        def wait(self_: Any, *args: Any, **kwargs: Any) -> Any:
-            self.crossings.look(self_, WAITED, sys._getframe().f_back)
-            waited_from = time.monotonic()
-            try:
-                return original(self_, *args, **kwargs)
-            except Exception as error:
-                if self.part.enabled:
-                    with self.part:
-                        self.failed(self_, error, sys._getframe().f_back, waited_from)
-                raise
-
-        return wait
-
-    def _async(self, original: AnyFunction) -> AnyFunction:
-        async def wait(self_: Any, *args: Any, **kwargs: Any) -> Any:
-            self.crossings.look(self_, WAITED, sys._getframe().f_back)
-            waited_from = time.monotonic()
-            try:
-                return await original(self_, *args, **kwargs)
-            except Exception as error:
-                if self.part.enabled:
-                    with self.part:
-                        self.failed(self_, error, sys._getframe().f_back, waited_from)
-                raise
-
-        return wait
+    def wait_failed(self, pool: Any, frame: FrameType | None, since_mono: float | None, error: BaseException) -> None:
+        """``wait()`` raised."""
+        if isinstance(error, Exception):
+            self.request_failed(pool, error, frame, since_mono or 0.0)

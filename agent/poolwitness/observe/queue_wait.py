@@ -1,87 +1,49 @@
-"""See requests wait for a connection: asked only where a black box is kept, since nobody else needs to know of each."""
+"""Record requests that wait for a connection; installed only if an observer needs to know of each of them."""
 
 from __future__ import annotations
 
-import asyncio
 import importlib
-import sys
 from collections.abc import Callable
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any
 
-from poolwitness.guards import Guard
-from poolwitness.ledger.connections import running
+from poolwitness.ledger.connections import current_task, running
+from poolwitness.ledger.observers import Observers
 from poolwitness.ledger.stacks import RawStack
-from poolwitness.observe.call_site import capture_for
-from poolwitness.observe.patcher import AnyFunction, Patcher
-
-NOT_KNOWN = 0, 0
 
 
-class WaitListener(Protocol):
-    """Who is told of requests that wait."""
-
-    def began_waiting(self, pool: Any, raw: RawStack, holder: str, in_task: bool) -> tuple[int, int]:
-        """A request begins to wait; gives what `ended_waiting` takes."""
-
-    def ended_waiting(self, at: int, pid: int) -> None:
-        """It has its connection, or gave up."""
-
-
-class WaitWatch:
-    """The patch of ``wait`` on the places in the pools' queues.
+class QueueWaitPatches:
+    """The lines that run around ``wait`` of a place in a pool's queue.
 
     Args:
-        listener: who is told.
-        trace: record up to `MOST_FRAMES` frames instead of two.
-        part: the containment.
+        observers: hear of each request.
+        capture: captures the stack of the caller.
     """
 
-    def __init__(self, listener: WaitListener, trace: bool, part: Guard) -> None:
-        self.listener = listener
-        self.capture: Callable[[FrameType | None], RawStack] = capture_for(trace)
-        self.part = part
+    def __init__(self, observers: Observers, capture: Callable[[FrameType | None], RawStack]) -> None:
+        self.observers = observers
+        self.capture = capture
 
-    def install(self, patches: Patcher) -> None:
-        """Patch both families; a release that queues in another way is left alone."""
-        for module, is_async in (("psycopg_pool.pool", False), ("psycopg_pool.pool_async", True)):
-            found = vars(importlib.import_module(module))
-            place = found.get("WaitingClient") or found.get("AsyncClient")
-            if place is not None and hasattr(place, "wait"):
-                patches.wrap(place, "wait", self._async if is_async else self._sync)
-
-    def _sync(self, original: AnyFunction) -> AnyFunction:
-        def wait(self_: Any, *args: Any, **kwargs: Any) -> Any:
-            waiting = NOT_KNOWN
-            if self.part.enabled:
-                with self.part:
-                    waiting = self._begin(sys._getframe(1), None)
-            try:
-                return original(self_, *args, **kwargs)
-            finally:
-                if self.part.enabled:
-                    with self.part:
-                        self.listener.ended_waiting(*waiting)
-
-        return wait
-
-    def _async(self, original: AnyFunction) -> AnyFunction:
-        async def wait(self_: Any, *args: Any, **kwargs: Any) -> Any:
-            waiting = NOT_KNOWN
-            if self.part.enabled:
-                with self.part:
-                    waiting = self._begin(sys._getframe(1), asyncio.current_task())
-            try:
-                return await original(self_, *args, **kwargs)
-            finally:
-                if self.part.enabled:
-                    with self.part:
-                        self.listener.ended_waiting(*waiting)
-
-        return wait
-
-    def _begin(self, frame: FrameType, task: Any) -> tuple[int, int]:
+    def waiting(self, _place: Any, frame: FrameType | None, _args: tuple[Any, ...], _kwargs: dict[str, Any]) -> Any:
+        """A request begins to wait."""
         # The place in the queue does not know its pool, but the method that waits in it is the pool's.
-        pool = frame.f_locals.get("self")
+        pool = frame.f_locals.get("self") if frame is not None else None
+        task = current_task()
         holder = str(task.get_name()) if task is not None else running().name
-        return self.listener.began_waiting(pool, self.capture(frame), holder, task is not None)
+        return self.observers.request_waiting(pool, self.capture(frame), holder, task is not None)
+
+    def waited(self, _place: Any, _frame: FrameType | None, waiting: Any, _outcome: Any) -> None:
+        """It has its connection, or gave up."""
+        if waiting is not None:
+            self.observers.request_done(waiting)
+
+
+def place_classes() -> list[type]:
+    """The classes of a place in the queues of both families; a release that queues in another way has none."""
+    classes = []
+    for module in ("psycopg_pool.pool", "psycopg_pool.pool_async"):
+        found = vars(importlib.import_module(module))
+        place = found.get("WaitingClient") or found.get("AsyncClient")
+        if place is not None and hasattr(place, "wait"):
+            classes.append(place)
+    return classes

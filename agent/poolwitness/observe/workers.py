@@ -1,82 +1,102 @@
-"""Watch a pool's workers and scheduler die: note the exception in the dying thread or task, then let it go on."""
+"""Record what a pool's workers are doing, and the exception that a worker or scheduler dies of."""
 
 from __future__ import annotations
 
-import asyncio
+import itertools
 import sys
 import threading
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
-from poolwitness.guards import Guard
+from poolwitness.ledger.connections import WorkerTask, current_task
 from poolwitness.ledger.ledger import Ledger
-from poolwitness.ledger.pools import TrackedPool
-from poolwitness.observe.patcher import AnyFunction, Patcher
+from poolwitness.ledger.observers import Observers
+from poolwitness.model.startup import clock
 
 
-class WorkerWatch:
-    """The patches of the functions that workers and schedulers run."""
+class WorkerPatches:
+    """The lines that run around the functions and tasks of workers and schedulers.
+
+    Args:
+        ledger: where the pools are tracked.
+        observers: hear of a worker that died, and of a suspected one that has finished its task.
+        describe_error: gives an exception's text without secrets.
+    """
 
     def __init__(
-        self,
-        ledger: Ledger,
-        died: Callable[[TrackedPool], None],
-        describe_error: Callable[[Any, BaseException], str],
-        part: Guard,
+        self, ledger: Ledger, observers: Observers, describe_error: Callable[[Any, BaseException], str]
     ) -> None:
         self.ledger = ledger
-        self.died = died
+        self.observers = observers
         self.describe_error = describe_error
-        self.part = part
+        self._ids = itertools.count(1)
 
-    def install(self, patches: Patcher) -> None:
-        """Patch the worker functions of both families, and the schedulers."""
-        import psycopg_pool
-        from psycopg_pool import sched
+    def thread_died(self, _owner: Any, _frame: FrameType | None, _token: Any, error: BaseException) -> None:
+        """A worker's or scheduler's thread is ending by an exception."""
+        thread = threading.current_thread()
+        self._died(thread, thread.name, error)
 
-        patches.wrap(psycopg_pool.ConnectionPool, "worker", self._sync)
-        patches.wrap(psycopg_pool.AsyncConnectionPool, "worker", self._async)
-        patches.wrap(sched.Scheduler, "run", self._sync)
-        async_scheduler = getattr(sys.modules.get("psycopg_pool.sched_async"), "AsyncScheduler", None) or getattr(
-            sched, "AsyncScheduler", None
-        )
-        if async_scheduler is not None:
-            patches.wrap(async_scheduler, "run", self._async)
+    def task_died(self, _owner: Any, _frame: FrameType | None, _token: Any, error: BaseException) -> None:
+        """A worker's or scheduler's asyncio task is ending by an exception."""
+        # asyncio.run cancels what is left when its main task ends; the garbage collector closes what it finds, also when
+        # the interpreter ends and asyncio is gone.
+        asyncio = None if isinstance(error, GeneratorExit) else sys.modules.get("asyncio")
+        if asyncio is None or isinstance(error, asyncio.CancelledError):
+            return
+        task = current_task()
+        if task is not None:
+            self._died(task, task.get_name(), error)
 
-    def _sync(self, original: AnyFunction) -> AnyFunction:
-        def run(*args: Any, **kwargs: Any) -> Any:
-            try:
-                return original(*args, **kwargs)
-            except BaseException as error:
-                if self.part.enabled:
-                    with self.part:
-                        self._note(threading.current_thread(), threading.current_thread().name, error)
-                raise
+    def _died(self, runner: Any, name: str, error: BaseException) -> None:
+        for pool in self.ledger.entries():
+            if not any(known.name == name and known.ref() is runner for known in pool.runners):
+                continue
+            if pool.worker_errors is None:
+                pool.worker_errors = {}
+            pool.worker_errors[name] = (type(error).__name__, self.describe_error(pool.ref(), error))
+            if pool.state == "open" and not pool.inherited:
+                self.ledger.report_change(pool, "worker_died")
+            return
 
-        return run
+    def task_starting(
+        self, task: Any, _frame: FrameType | None, _args: tuple[Any, ...], _kwargs: dict[str, Any]
+    ) -> WorkerTask | None:
+        """A worker starts to run one of the pool's tasks."""
+        worker = current_task() or threading.current_thread()
+        pool = self.ledger.find(task.pool())
+        if pool is None:
+            return None
+        running = WorkerTask(next(self._ids), pool, id(worker), type(task).__name__, clock.monotonic())
+        pool.worker_tasks[running.worker_id] = running
+        return running
 
-    def _async(self, original: AnyFunction) -> AnyFunction:
-        async def run(*args: Any, **kwargs: Any) -> Any:
-            try:
-                return await original(*args, **kwargs)
-            except (asyncio.CancelledError, GeneratorExit):
-                # asyncio.run cancels what is left when its main task ends, the garbage collector what it finds.
-                raise
-            except BaseException as error:
-                if self.part.enabled:
-                    with self.part:
-                        task = asyncio.current_task()
-                        if task is not None:
-                            self._note(task, task.get_name(), error)
-                raise
+    def task_ended(self, _task: Any, _frame: FrameType | None, running: WorkerTask | None, _outcome: Any) -> None:
+        """The worker has finished it, or it raised."""
+        if running is None:
+            return
+        running.ended_mono = clock.monotonic()
+        running.pool.worker_tasks.pop(running.worker_id, None)
+        if running.suspected:
+            self.observers.suspicion_cleared(running)
 
-        return run
 
-    def _note(self, runner: Any, name: str, error: BaseException) -> None:
-        for entry in self.ledger.entries():
-            for _, ref, known, _ in entry.threads:
-                if known == name and ref() is runner:
-                    entry.worker_errors[name] = (type(error).__name__, self.describe_error(entry.ref(), error))
-                    if entry.state == "open" and not entry.inherited:
-                        self.died(entry)
-                    return
+def task_classes() -> list[type]:
+    """The base classes of the tasks that workers run, of both families."""
+    from psycopg_pool import pool
+
+    classes: list[type] = [pool.MaintenanceTask]
+    # The async module has had both names.
+    for name in ("psycopg_pool.pool_async", "psycopg_pool.async_pool"):
+        found = getattr(sys.modules.get(name), "MaintenanceTask", None)
+        if found is not None and found not in classes:
+            classes.append(found)
+    return classes
+
+
+def async_scheduler() -> type | None:
+    """The class of an async pool's scheduler; it has been in two modules."""
+    from psycopg_pool import sched
+
+    module = sys.modules.get("psycopg_pool.sched_async")
+    return getattr(module, "AsyncScheduler", None) or getattr(sched, "AsyncScheduler", None)

@@ -1,4 +1,4 @@
-"""What the output ``otel`` needs of the rest: the pools for its metrics, the timings, and the right moment to end."""
+"""The observer behind the output ``otel``: feeds the application's meter provider, and ends before it is shut down."""
 
 from __future__ import annotations
 
@@ -7,49 +7,82 @@ from collections.abc import Callable
 
 from poolwitness.guards import Guard
 from poolwitness.ledger.ledger import Ledger
+from poolwitness.ledger.observers import Observer
+from poolwitness.model.process_end import is_forked_by_multiprocessing, runs_finalizers
+from poolwitness.model.records import Snapshot
 from poolwitness.otel.atexit_order import nobody_closes_pools_after
 from poolwitness.otel.logs import OtelSink, provider_of
 from poolwitness.otel.metrics import PoolMetrics, PoolNow
 from poolwitness.otel.timings import Timings
 from poolwitness.report.redact import clean_text
-from poolwitness.runtime import exit_hooks as exits
 
 
-class Telemetry:
-    """One process's metrics.
+class OtelSession(Observer):
+    """One process's metrics, and the right moment for its last log records.
 
     Args:
-        ledger: where the pools are.
-        sink: the log records' way out.
-        part: the containment.
+        ledger: where the pools are tracked.
+        sink: hands log records to the application's provider.
+        timings: what was measured.
+        give_verdict: gives the verdict now.
+        guard: contains what our lines raise.
     """
 
-    def __init__(self, ledger: Ledger, sink: OtelSink, part: Guard) -> None:
+    def __init__(
+        self, ledger: Ledger, sink: OtelSink, timings: Timings, give_verdict: Callable[[], None], guard: Guard
+    ) -> None:
         self.ledger = ledger
         self.sink = sink
-        self.part = part
-        self._tell_verdict: Callable[[], None] | None = None
-        # One object, to be known again among Python's callbacks.
+        self.timings = timings
+        self.give_verdict = give_verdict
+        self.guard = guard
+        # One object each, to be found again among Python's callbacks.
         self._last_call = self.last_call
+        self._collect = self.collect
         self._is_last_call = False
         sink.adopted = self._adopted
-        self.timings = Timings()
         self.metrics: PoolMetrics | None = None
 
-    def begin(self, tell_verdict: Callable[[], None]) -> None:
-        """Take the application's logger provider, if it has one: the sooner, the less is called after `last_call`.
-
-        Args:
-            tell_verdict: tells it now.
-        """
-        self._tell_verdict = tell_verdict
-        with self.part:
+    def install(self) -> None:
+        """Take the application's logger provider, if it has one: the sooner, the fewer callbacks follow `last_call`."""
+        with self.guard:
             self.sink.adopt()
 
-    def look(self) -> None:
+    def uninstall(self) -> None:
+        """Leave the program as it was found; the instruments stay, and observe nothing."""
+        atexit.unregister(self._collect)
+        atexit.unregister(self._last_call)
+
+    # events
+
+    def pool_creating(self) -> None:
+        self.collect()
+
+    def synchronized(self) -> None:
+        if self.metrics is None:
+            self.collect()
+
+    def swept(self, snapshot: Snapshot) -> None:
+        self.collect()
+
+    def forked(self) -> None:
+        self.sink.after_fork()
+
+    def process_ending(self, hook: str) -> None:
+        """Leave a provider alone that was shut down: what is reported from here on is for stderr."""
+        if runs_finalizers(hook) and not self._is_last_call:
+            self.sink.end()
+
+    def verdict_given(self) -> None:
+        self.sink.flush()
+        self.sink.end()
+
+    # metrics
+
+    def collect(self) -> None:
         """Give the measurements to the application's meter provider, once it has one."""
-        with self.part:
-            if not self.part.enabled:
+        with self.guard:
+            if not self.guard.enabled:
                 return
             self.sink.adopt()
             if self.metrics is None:
@@ -58,61 +91,41 @@ class Telemetry:
                     return
                 self.metrics = PoolMetrics(provider, self.pools)
                 # Before the provider, which was there earlier, collects for the last time.
-                atexit.register(self.look)
-            for kind, entry, seconds in self.timings.take():
-                self.metrics.record(kind, clean_text(entry.name, 256), seconds)
+                atexit.register(self._collect)
+            for kind, pool, seconds in self.timings.take():
+                self.metrics.record(kind, clean_text(pool.name, 256), seconds)
 
     def pools(self) -> list[PoolNow]:
         """The pools that are open."""
         now: list[PoolNow] = []
-        with self.part:
-            if not self.part.enabled:
+        with self.guard:
+            if not self.guard.enabled:
                 return now
-            for entry in self.ledger.pools.copy().values():
-                if entry.state != "open" or entry.inherited:
+            for pool in self.ledger.pools.copy().values():
+                if pool.state != "open" or pool.inherited:
                     continue
-                stats = entry.stats()
+                stats = pool.stats()
                 size, idle = stats.get("pool_size", 0), stats.get("pool_available", 0)
-                name = clean_text(entry.name, 256)
-                now.append(PoolNow(name, idle, max(0, size - idle), entry.max_size, stats.get("requests_waiting", 0)))
+                name = clean_text(pool.name, 256)
+                now.append(PoolNow(name, idle, max(0, size - idle), pool.max_size, stats.get("requests_waiting", 0)))
         return now
+
+    # the end
 
     def _adopted(self) -> None:
         # Registered later than the provider's own shutdown, it is called earlier.
         atexit.register(self._last_call)
 
     def last_call(self) -> None:
-        """The provider is about to be shut down: tell the verdict through it, if nobody can close a pool any more."""
-        with self.part:
+        """The provider is about to be shut down: give the verdict through it, if no pool can be closed any more."""
+        with self.guard:
             # Such a child ends in another way, and does not shut the provider down.
-            if not self.part.enabled or exits.is_forked_by_multiprocessing():
+            if not self.guard.enabled or is_forked_by_multiprocessing():
                 return
             self.sink.catch_up()
             providers = [each for each in map(provider_of, ("_logs", "metrics")) if each is not None]
-            if self._tell_verdict is not None and nobody_closes_pools_after(self._last_call, but_for=providers):
+            if nobody_closes_pools_after(self._last_call, but_for=providers):
                 self._is_last_call = True
-                self._tell_verdict()
+                self.give_verdict()
             elif not self.sink.ends_by_itself:
                 self.sink.end()
-
-    def before_verdict(self, hook: str) -> None:
-        """Leave a provider alone that has been shut down: what is told from here on is for stderr."""
-        with self.part:
-            if exits.runs_finalizers(hook) and not self._is_last_call:
-                self.sink.end()
-
-    def after_fork(self) -> None:
-        """Another process has its own to tell."""
-        self.timings.forget()
-        self.sink.after_fork()
-
-    def end(self) -> None:
-        """The verdict is out."""
-        with self.part:
-            self.sink.flush()
-            self.sink.end()
-
-    def close(self) -> None:
-        """Leave the program as it was found; the instruments stay, and observe nothing."""
-        atexit.unregister(self.look)
-        atexit.unregister(self._last_call)

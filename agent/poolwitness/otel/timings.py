@@ -1,57 +1,63 @@
-"""How long each connection was waited for, used and made: for metrics, and only where those are asked for.
+"""The observer that records how long connections were waited for, used and made, for OpenTelemetry's metrics.
 
-The hot path appends to a deque; whoever keeps the metrics empties it from a thread that can afford their locks.
+The hot path appends to a deque; `session` empties it from a thread that can afford the locks of a metrics library.
 """
 
 from __future__ import annotations
 
-import time
 from collections import deque
-from typing import Any
+from typing import NamedTuple
 
-from poolwitness.ledger.pools import TrackedConnection, TrackedPool
+from poolwitness.guards import Guard
+from poolwitness.ledger.connections import TrackedConnection
+from poolwitness.ledger.observers import Observer
+from poolwitness.ledger.pools import TrackedPool
+from poolwitness.model.startup import clock
 
 MOST_KEPT = 50_000
 
-Timing = tuple[str, TrackedPool, float]
+
+class Timing(NamedTuple):
+    """One measurement: ``wait``, ``use`` or ``create`` with its seconds, or a ``timeout``."""
+
+    kind: str
+    pool: TrackedPool
+    seconds: float
 
 
-class Timings:
-    """What was measured and not yet taken; the oldest goes where nobody takes it in time."""
+class Timings(Observer):
+    """What was measured and not yet taken; beyond `MOST_KEPT` the oldest is dropped."""
 
-    def __init__(self) -> None:
-        self.kept: deque[Timing] = deque(maxlen=MOST_KEPT)
+    def __init__(self, guard: Guard) -> None:
+        self.guard = guard
+        self._kept: deque[Timing] = deque(maxlen=MOST_KEPT)
         self._waits: dict[int, float] = {}
 
-    def forget(self) -> None:
-        """Start afresh, as a forked child does."""
-        self.kept.clear()
+    def forked(self) -> None:
+        self._kept.clear()
         self._waits.clear()
 
-    def waited(self, slot: TrackedConnection, seconds: float) -> None:
-        """The pool had nothing ready for this checkout."""
-        self._waits[slot.id] = seconds
+    def checkout_waited(self, connection: TrackedConnection, seconds: float) -> None:
+        self._waits[connection.id] = seconds
 
-    def returned(self, slot: TrackedConnection) -> None:
-        """A connection comes back."""
-        self.kept.append(("wait", slot.entry, self._waits.pop(slot.id, 0.0) if self._waits else 0.0))
-        self.kept.append(("use", slot.entry, time.monotonic() - slot.taken_mono))
+    def checkout_returned(self, connection: TrackedConnection) -> None:
+        waited_s = self._waits.pop(connection.id, 0.0) if self._waits else 0.0
+        self._kept.append(Timing("wait", connection.pool, waited_s))
+        self._kept.append(Timing("use", connection.pool, clock.monotonic() - connection.taken_mono))
 
-    def refused(self, entry: TrackedPool, error: Any) -> None:
-        """A request got no connection; a full queue is no timeout."""
-        if type(error).__name__ == "PoolTimeout":
-            self.kept.append(("timeout", entry, 1.0))
+    def request_refused(self, pool: TrackedPool, error: BaseException, is_new: bool) -> None:
+        if type(error).__name__ == "PoolTimeout":  # a full queue is no timeout
+            self._kept.append(Timing("timeout", pool, 1.0))
 
-    def connected(self, entry: TrackedPool, seconds: float) -> None:
-        """A connection was made and configured."""
-        self.kept.append(("create", entry, seconds))
+    def connection_made(self, pool: TrackedPool, seconds: float) -> None:
+        self._kept.append(Timing("create", pool, seconds))
 
     def take(self) -> list[Timing]:
-        """All that has been measured since the last time."""
+        """All that was measured since the last time."""
         taken = []
-        for _ in range(len(self.kept)):
+        for _ in range(len(self._kept)):
             try:
-                taken.append(self.kept.popleft())
+                taken.append(self._kept.popleft())
             except IndexError:  # another thread was quicker
                 break
         return taken

@@ -1,4 +1,4 @@
-"""One write to a descriptor that never waits for whoever reads at its other end."""
+"""Write once to a descriptor, without ever waiting for its reader."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ import stat
 import sys
 import time
 from collections.abc import Callable
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 
 def identity_of(fd: int) -> tuple[int, int] | None:
@@ -25,6 +30,23 @@ def is_regular(fd: int) -> bool:
         return stat.S_ISREG(os.fstat(fd).st_mode)
     except OSError:
         return False
+
+
+def takes_lines(fd: int) -> bool:
+    """Whether lines can be written to a descriptor without damage.
+
+    True for a pipe, a terminal or another character device, or a file opened for append, if it is open for writing.
+    """
+    try:
+        mode = os.fstat(fd).st_mode
+        if fcntl is None:
+            return not stat.S_ISREG(mode)
+        flags = fcntl.fcntl(fd, fcntl.F_GETFL)
+    except OSError:
+        return False
+    if flags & os.O_ACCMODE == os.O_RDONLY:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode) or (stat.S_ISREG(mode) and bool(flags & os.O_APPEND))
 
 
 def write_patiently(fd: int, data: bytes, patience_s: float) -> int:

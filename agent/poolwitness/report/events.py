@@ -1,236 +1,245 @@
-"""Build the events: flat dotted keys, OpenTelemetry's names where it has one, seconds as floats ending in ``_s``."""
+"""Every event: its name, when it is written, and which fields it may have. `poolwitness.report.fields` describes those.
 
-from __future__ import annotations
+No program under the agent loads this table; the schema, the documentation and the tests are derived from it.
+"""
 
-from collections import Counter
-from collections.abc import Mapping
-from typing import Any, Protocol
-
-from poolwitness.model.findings import Finding
-from poolwitness.model.records import CheckoutRecord, Frame, PoolRecord, Snapshot, Stack
-from poolwitness.model.wording import at_call, at_line, format_stack, plural, pool_label
-from poolwitness.report.pool_totals import PoolTotals, pool_figures
-from poolwitness.report.rate_limit import RateLimit
-from poolwitness.report.timeout_note import holder_row
-
-Event = dict[str, Any]
+from typing import NamedTuple
 
 
-class Tally(Protocol):
-    """What has been told in a process."""
+class EventKind(NamedTuple):
+    """One kind of event.
 
-    counts: Counter[str]
-    resolved: int
-    ignored: set[tuple[object, ...]]
-    limit: RateLimit
+    Attributes:
+        name: the value of ``event``.
+        when: a sentence.
+        fields: the names of its own fields, beside `ALWAYS` and `SOMETIMES`.
+        required: those of its own fields that are always there.
+    """
 
-
-STACK_FRAMES = 24
-
-
-def pool_fields(pool: PoolRecord) -> Event:
-    """What every event about a pool carries: which one, of which class, to where, made at which line."""
-    event: Event = {
-        "db.client.connection.pool.name": pool.info.name[:256],
-        "poolwitness.pool.id": pool.info.id,
-        "poolwitness.pool.class": pool.info.cls,
-        "poolwitness.pool.min_size": pool.min_size,
-        "poolwitness.pool.num_workers": pool.info.num_workers,
-    }
-    if pool.max_size is not None:
-        event["poolwitness.pool.max_size"] = pool.max_size
-    target = pool.info.database
-    for key, value in (
-        ("server.address", target.host),
-        ("server.port", target.port),
-        ("db.namespace", target.dbname),
-        ("db.user", target.user),
-    ):
-        if value is not None:
-            event[key] = value
-    if pool.info.created.origin is not None:
-        event["poolwitness.pool.created_at"] = pool.info.created.origin.place
-    event["poolwitness.pool.created_in"] = pool.info.created_in
-    return event
+    name: str
+    when: str
+    fields: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
 
 
-def code_fields(stack: Stack | None) -> Event:
-    """The line to open and the stack it stands on, outermost frame first as Python prints it."""
-    if stack is None or stack.origin is None:
-        return {}
-    event = frame_fields(stack.origin)
-    event["code.stacktrace"] = format_stack(stack, STACK_FRAMES)
-    return event
+ALWAYS = (
+    "timestamp",
+    "level",
+    "event",
+    "message",
+    "logger",
+    "process.pid",
+    "poolwitness.schema_version",
+    "poolwitness.run_id",
+    "poolwitness.seq",
+)
+SOMETIMES = ("poolwitness.truncated", "poolwitness.report_id")
+POOL = (
+    "db.client.connection.pool.name",
+    "poolwitness.pool.id",
+    "poolwitness.pool.class",
+    "poolwitness.pool.min_size",
+    "poolwitness.pool.max_size",
+    "poolwitness.pool.num_workers",
+    "server.address",
+    "server.port",
+    "db.namespace",
+    "db.user",
+    "poolwitness.pool.created_at",
+    "poolwitness.pool.created_in",
+)
+POOL_NAME = POOL[:2]
+FRAME = ("code.file.path", "code.line.number", "code.function.name")
+CODE = (*FRAME, "code.stacktrace")
+EXCEPTION = ("exception.type", "exception.message")
+RULE = ("poolwitness.rule", "poolwitness.rule_name", "poolwitness.fingerprint")
+ADVICE = ("poolwitness.confidence", "poolwitness.fix")
+HELD_BACK = ("poolwitness.held_back",)
+HOLDER = (
+    "poolwitness.checkout.id",
+    "poolwitness.held_s",
+    "poolwitness.holder",
+    "poolwitness.holder_kind",
+    "poolwitness.holder_alive",
+    "poolwitness.transaction",
+    "poolwitness.holder_at",
+    "poolwitness.kept_by",
+)
+FIGURES = (
+    "poolwitness.peak_in_use",
+    "poolwitness.longest_wait_s",
+    "poolwitness.longest_held_s",
+    "poolwitness.longest_held_at",
+    "poolwitness.stats.*",
+)
+NOW = ("poolwitness.connections_out", "poolwitness.requests_waiting")
+PROCESS = ("poolwitness.pools_open", "poolwitness.pools_closed", *NOW, "poolwitness.findings", "poolwitness.version.*")
 
-
-def frame_fields(frame: Frame) -> Event:
-    """``code.*`` of one frame."""
-    return {"code.file.path": frame.file, "code.line.number": frame.line, "code.function.name": frame.function}
-
-
-def started(versions: Mapping[str, str], settings: Mapping[str, Any], hooks: list[str], how: str) -> Event:
-    """``poolwitness.agent.started``."""
-    known = ", ".join(f"{name} {version}" for name, version in versions.items())
-    event: Event = {
-        "level": "info",
-        "message": f"watching psycopg pools at level {settings['level']} ({known})",
-        "poolwitness.activated_by": how,
-        "poolwitness.hooks": hooks,
-    }
-    event.update({f"poolwitness.version.{name}": version for name, version in versions.items()})
-    event.update({f"poolwitness.setting.{name}": value for name, value in settings.items()})
-    return event
-
-
-def pool_opened(pool: PoolRecord) -> Event:
-    """``poolwitness.pool.opened``."""
-    return {
-        "level": "info",
-        "timestamp": pool.life.opened_at,
-        "message": f"{pool_label(pool)} opened, made at {at_line(pool.info.created.origin)}",
-        **pool_fields(pool),
-        **code_fields(pool.info.created),
-    }
-
-
-def pool_closed(pool: PoolRecord) -> Event:
-    """``poolwitness.pool.closed``, with what the pool itself counted."""
-    closed = pool.life.closed.origin if pool.life.closed is not None else None
-    by = f" by {at_line(closed)}" if closed is not None and closed.kind != "stdlib" else ""
-    open_s = max(0.0, (pool.life.closed_at or 0.0) - (pool.life.opened_at or pool.life.closed_at or 0.0))
-    event: Event = {
-        "level": "info",
-        "message": f"{pool_label(pool)} closed{by} after {open_s:.1f} s, {plural(pool.stats.get('requests_num', 0), 'request')}",
-        **pool_fields(pool),
-        **code_fields(pool.info.created),
-        "poolwitness.pool.open_s": round(open_s, 6),
-    }
-    if pool.life.close_s is not None:
-        event["poolwitness.pool.close_s"] = round(pool.life.close_s, 6)
-    if closed is not None:
-        event["poolwitness.pool.closed_at"] = closed.place
-    event.update(pool_figures(pool))
-    return event
-
-
-def finding(found: Finding) -> Event:
-    """``poolwitness.finding``."""
-    event: Event = {
-        "level": found.severity,
-        "message": found.message,
-        "poolwitness.rule": found.rule.code,
-        "poolwitness.rule_name": found.rule.name,
-        "poolwitness.confidence": found.rule.confidence,
-        "poolwitness.fix": found.fix,
-        "poolwitness.fingerprint": found.fingerprint,
-    }
-    if found.pool is not None:
-        event.update(pool_fields(found.pool))
-    event.update(code_fields(found.stack))
-    event.update(found.extra)
-    return event
-
-
-def holder(found: Finding, checkout: CheckoutRecord, rank: int, report_id: str) -> Event:
-    """``poolwitness.holder``: one row of PW201."""
-    event: Event = {
-        "level": "info",
-        "message": f"holder {rank} of {pool_label(found.pool) if found.pool is not None else 'a pool'}: {holder_row(checkout).strip()}",
-        "poolwitness.report_id": report_id,
-        "poolwitness.fingerprint": found.fingerprint,
-        "poolwitness.rank": rank,
-        "poolwitness.held_s": round(checkout.held_s, 6),
-        "poolwitness.idle_s": round(checkout.idle_s, 6),
-        "poolwitness.holder": checkout.holder[:200],
-        "poolwitness.holder_kind": "task" if checkout.in_task else "thread",
-        "poolwitness.holder_alive": checkout.holder_alive,
-        "poolwitness.transaction": checkout.status,
-    }
-    if found.pool is not None:
-        event["db.client.connection.pool.name"] = found.pool.info.name[:256]
-        event["poolwitness.pool.id"] = found.pool.info.id
-    event.update(code_fields(checkout.taken))
-    if checkout.where is not None and checkout.where.origin is not None:
-        event["poolwitness.holder_at"] = checkout.where.origin.place
-    return event
-
-
-def resolved(found: Finding, held_s: float) -> Event:
-    """``poolwitness.finding.resolved``: a suspicion came back."""
-    if found.rule.code == "PW302":
-        worker = f"worker {found.extra['poolwitness.worker.name']!r}"
-        pool = f" of {pool_label(found.pool)}" if found.pool is not None else ""
-        what = f"{worker}{pool} came back from its task"
-    else:
-        taken = at_call(found.stack) if found.stack is not None else at_line(None)
-        what = f"the connection taken at {taken} was returned"
-    event: Event = {
-        "level": "info",
-        "message": f"resolved after {held_s:.1f} s: {what}",
-        "poolwitness.rule": found.rule.code,
-        "poolwitness.rule_name": found.rule.name,
-        "poolwitness.fingerprint": found.fingerprint,
-        "poolwitness.held_s": round(held_s, 6),
-    }
-    if found.pool is not None:
-        event.update(pool_fields(found.pool))
-    if found.at is not None:
-        event.update(frame_fields(found.at))
-    return event
-
-
-def part_disabled(name: str, failure: str | None) -> Event:
-    """``poolwitness.agent.part_disabled``: one piece of the agent has failed."""
-    return {
-        "level": "warning",
-        "message": f"the agent's part {name!r} failed ({failure}) and is off; the program is not affected",
-        "poolwitness.part": name,
-    }
-
-
-def held_back(found: Finding, count: int) -> Event:
-    """``poolwitness.finding.held_back``: more of a finding that was told, or of one that there was no room to tell."""
-    event: Event = {
-        "level": found.severity,
-        "message": f"{plural(count, 'more finding')} of {found.rule.code} at {at_line(found.at)} held back, for example: {found.message}",
-        "poolwitness.rule": found.rule.code,
-        "poolwitness.rule_name": found.rule.name,
-        "poolwitness.confidence": found.rule.confidence,
-        "poolwitness.fix": found.fix,
-        "poolwitness.fingerprint": found.fingerprint,
-        "poolwitness.held_back": count,
-    }
-    event.update(code_fields(found.stack))
-    return event
-
-
-def verdict(
-    teller: Tally, totals: Mapping[str, int], figures: PoolTotals, snapshot: Snapshot, hook: str, lines_lost: int
-) -> Event:
-    """``poolwitness.verdict``: once, at exit, with the figures of all pools together."""
-    counts = dict(teller.counts)
-    found = sum(counts.values())
-    if found:
-        listed = ", ".join(f"{count} x {code}" for code, count in sorted(counts.items()))
-        message = f"{plural(found, 'finding')}: {listed}"
-    else:
-        message = f"clean: {plural(totals.get('opened', 0), 'pool')} opened, nothing found"
-    event: Event = {
-        "level": "warning" if found else "info",
-        "message": message,
-        "poolwitness.verdict": "findings" if found else "clean",
-        "poolwitness.findings": found,
-        "poolwitness.hook": hook,
-        "poolwitness.pools_created": totals.get("created", 0),
-        "poolwitness.pools_opened": totals.get("opened", 0),
-        "poolwitness.pools_closed": totals.get("closed", 0),
-        "poolwitness.pools_open": totals.get("open", 0),
-        "poolwitness.resolved": teller.resolved,
-        "poolwitness.ignored": len(teller.ignored),
-        "poolwitness.suppressed": teller.limit.suppressed,
-        "poolwitness.records_dropped": snapshot.dropped_records,
-        "poolwitness.lines_lost": lines_lost,
-        **figures.fields(),
-    }
-    event.update({f"poolwitness.found.{code}": count for code, count in sorted(counts.items())})
-    return event
+EVENTS: tuple[EventKind, ...] = (
+    EventKind(
+        "poolwitness.agent.started",
+        "The first pool is about to be created, or a forked child has used one of its parent's.",
+        (
+            "poolwitness.activated_by",
+            "poolwitness.hooks",
+            "poolwitness.version.*",
+            "poolwitness.setting.level",
+            "poolwitness.setting.output",
+            "poolwitness.setting.format",
+            "poolwitness.setting.profile",
+            "poolwitness.setting.close",
+            "poolwitness.setting.held_s",
+            "poolwitness.setting.sweep_s",
+            "poolwitness.setting.signal",
+            "poolwitness.setting.sigterm",
+        ),
+    ),
+    EventKind("poolwitness.agent.setting_invalid", "A variable has a value that cannot be used; the default is."),
+    EventKind(
+        "poolwitness.agent.part_disabled",
+        "A part of the agent failed and is off; the program is not affected.",
+        ("poolwitness.part",),
+    ),
+    EventKind("poolwitness.agent.failed", "The agent could not start, or could not give its verdict."),
+    EventKind("poolwitness.pool.opened", "A pool was opened.", (*POOL, *CODE, *HELD_BACK)),
+    EventKind(
+        "poolwitness.pool.closed",
+        "A pool was closed, with its totals.",
+        (
+            *POOL,
+            *CODE,
+            "poolwitness.pool.open_s",
+            "poolwitness.pool.close_s",
+            "poolwitness.pool.closed_at",
+            *FIGURES,
+            *HELD_BACK,
+        ),
+    ),
+    EventKind(
+        "poolwitness.finding",
+        "A rule has found a fault: the reason for all the rest. Each rule adds fields of its own.",
+        (*RULE, *ADVICE, *POOL, *CODE, *HELD_BACK),
+        (*RULE, *ADVICE),
+    ),
+    EventKind(
+        "poolwitness.finding.resolved",
+        "A suspicion resolved: the connection was returned, or the worker came out of its task.",
+        (*RULE, "poolwitness.held_s", *POOL, *FRAME, *HELD_BACK),
+        RULE,
+    ),
+    EventKind(
+        "poolwitness.finding.held_back",
+        "Before the verdict, for each fingerprint of which findings were held back: how many of them no line has "
+        "reported yet. At most a hundred of these, those with the most findings first.",
+        (*RULE, *ADVICE, *HELD_BACK, *CODE),
+        (*RULE, *ADVICE),
+    ),
+    EventKind(
+        "poolwitness.holder",
+        "One connection that is checked out, and who has it: in a report of the live state, in what a killed process "
+        "left, and after a finding on an exhausted pool for each of the worst holders.",
+        (
+            "poolwitness.rank",
+            "poolwitness.fingerprint",
+            *HOLDER,
+            "poolwitness.idle_s",
+            "poolwitness.called_at",
+            "poolwitness.holder_stacktrace",
+            *POOL_NAME,
+            *CODE,
+        ),
+    ),
+    EventKind(
+        "poolwitness.request",
+        "One request that waits for a connection, or was waiting when the process was killed.",
+        ("poolwitness.waited_s", "poolwitness.holder", "poolwitness.holder_kind", *POOL_NAME, *CODE),
+    ),
+    EventKind(
+        "poolwitness.state",
+        "A signal or `poolwitness dump` asked for the live state. This is the process; its pools, connections and "
+        "workers follow, with the same `poolwitness.report_id`.",
+        (
+            "poolwitness.asked_by",
+            "poolwitness.answered_by",
+            *PROCESS,
+            "poolwitness.found.*",
+            "poolwitness.unknown",
+            "poolwitness.left_out",
+        ),
+    ),
+    EventKind(
+        "poolwitness.pool.state",
+        "The state of one pool, in a report of the live state or of a killed process.",
+        (
+            *POOL,
+            "poolwitness.pool.is_async",
+            "poolwitness.pool.state",
+            "poolwitness.pool.inherited",
+            "poolwitness.pool.open_s",
+            "poolwitness.pool.connect_failing",
+            "poolwitness.kept_by",
+            *CODE,
+            *NOW,
+            "poolwitness.slots_lost",
+            "poolwitness.slots_unaccounted",
+            "poolwitness.workers_alive",
+            "poolwitness.workers_dead",
+            "poolwitness.peak_in_use",
+            "poolwitness.stats.*",
+        ),
+    ),
+    EventKind(
+        "poolwitness.worker",
+        "A worker or scheduler of a pool that has died or is in a task, in a report of the live state.",
+        (
+            "poolwitness.worker.name",
+            "poolwitness.worker.role",
+            "poolwitness.worker.alive",
+            "poolwitness.worker.task",
+            "poolwitness.worker.busy_s",
+            "poolwitness.worker.at",
+            "poolwitness.worker.stacktrace",
+            *EXCEPTION,
+            *POOL_NAME,
+        ),
+    ),
+    EventKind(
+        "poolwitness.thread",
+        "A thread of a process without the agent, and the line that it is at.",
+        ("thread.name", "poolwitness.main_thread", *CODE),
+    ),
+    EventKind(
+        "poolwitness.postmortem",
+        "`poolwitness postmortem` has read what a killed process left. This is the process; the rest follows as after "
+        "`poolwitness.state`.",
+        (
+            "poolwitness.blackbox",
+            "poolwitness.program",
+            "poolwitness.begun_at",
+            "poolwitness.last_seen_at",
+            *PROCESS,
+            "poolwitness.records_dropped",
+        ),
+    ),
+    EventKind(
+        "poolwitness.verdict",
+        "Once, at exit: the counts and the figures of all pools together.",
+        (
+            "poolwitness.verdict",
+            "poolwitness.findings",
+            "poolwitness.found.*",
+            "poolwitness.hook",
+            "poolwitness.pools_created",
+            "poolwitness.pools_opened",
+            "poolwitness.pools_closed",
+            "poolwitness.pools_open",
+            "poolwitness.resolved",
+            "poolwitness.ignored",
+            "poolwitness.suppressed",
+            "poolwitness.records_dropped",
+            "poolwitness.lines_lost",
+            *FIGURES,
+        ),
+        ("poolwitness.verdict",),
+    ),
+)

@@ -1,14 +1,13 @@
-"""PW003's lines, rendered by the verdict for a finalizer to write."""
+"""Lines that pool finalizers write at exit, rendered in advance at the verdict."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 
-from poolwitness.diagnose.lifecycle import exit_delayed
 from poolwitness.model.findings import Finding
 from poolwitness.model.records import PoolRecord
-from poolwitness.report import events
+from poolwitness.report import build
 from poolwitness.report import finalizer_lines as late
 from poolwitness.report.json_lines import render_json
 from poolwitness.report.pipeline import Pipeline, prepared
@@ -22,6 +21,9 @@ _NAME_GAP, _ID_GAP = _NAME.encode(), str(_ID).encode()
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_. :-]{1,60}")
 
 
+ExitDelayed = Callable[[PoolRecord, tuple[int, int, int], str, str], Finding]
+
+
 class LateExit:
     """Makes the notices of a process.
 
@@ -29,12 +31,20 @@ class LateExit:
         pipeline: its envelope and its descriptors; where it has none, stderr is used, since neither logging nor
             structlog can be called that late.
         python: the interpreter's version.
+        exit_delayed: makes the finding of a pool, given the texts that stand for the delay and the exception's name.
         render: makes the lines for stderr.
     """
 
-    def __init__(self, pipeline: Pipeline, python: tuple[int, int, int], render: Render = render_json) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        python: tuple[int, int, int],
+        exit_delayed: ExitDelayed,
+        render: Render = render_json,
+    ) -> None:
         self.pipeline = pipeline
         self.python = python
+        self.exit_delayed = exit_delayed
         self.totals = late.LateTotals()
         self._shapes: dict[object, tuple[list[late.Template], list[late.Template]]] = {}
         self.sinks = pipeline.fd_sinks()
@@ -43,8 +53,8 @@ class LateExit:
             self.sinks = [fallback] if fallback is not None else []
 
     def finding(self, pool: PoolRecord) -> Finding:
-        """PW003 of a pool, its measures still open."""
-        return exit_delayed(pool, self.python, late.DELAY, "")
+        """The finding of a pool, without what will be measured."""
+        return self.exit_delayed(pool, self.python, late.DELAY, "")
 
     def notice(self, pool: PoolRecord) -> Callable[[float, str | None], None]:
         """What the pool's finalizer calls; pools of one line share what was rendered for the first."""
@@ -66,11 +76,11 @@ class LateExit:
         return late.notice(*shapes, self.totals, self.pipeline.seq, own)
 
     def _both(self, pool: PoolRecord) -> tuple[list[late.Template], list[late.Template]]:
-        raised = exit_delayed(pool, self.python, late.DELAY, late.KIND)
+        raised = self.exit_delayed(pool, self.python, late.DELAY, late.KIND)
         return self._templates(self.finding(pool), False), self._templates(raised, True)
 
     def _templates(self, finding: Finding, raised: bool) -> list[late.Template]:
-        event = events.finding(finding)
+        event = build.finding(finding)
         event = prepared(self.pipeline.envelope("poolwitness.finding", event, seq=0))
         # The gaps are texts, also where a number will stand.
         event["timestamp"] = late.TIME

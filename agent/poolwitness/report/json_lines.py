@@ -13,6 +13,7 @@ _FIRST_TO_GO = (
     "code.stacktrace",
     "poolwitness.worker.stacktrace",
     "poolwitness.waits_stacktrace",
+    "poolwitness.holder_stacktrace",
     "poolwitness.pool.threads",
     "message",
     "poolwitness.fix",

@@ -1,20 +1,26 @@
-"""Open the sinks that the settings name; one that cannot be opened is told and the others go on."""
+"""Open the sinks that the settings name; one that cannot be opened is reported and the others go on."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
 
 from poolwitness.config import Config
+from poolwitness.model.startup import CHECK_FILE
 from poolwitness.report.json_lines import JsonRenderer, render_json
 from poolwitness.report.sinks import FdSink, LoggingSink, Render, Sink, StructlogSink, file_sink, stderr_sink
 
 
-def open_sinks(config: Config, problems: list[str]) -> list[Sink]:
+def open_sinks(
+    config: Config, problems: list[str], opened: Mapping[str, int], more: Mapping[str, Callable[[Render], Sink]]
+) -> list[Sink]:
     """The sinks of ``POOLWITNESS_OUTPUT``, in its order.
 
     Args:
         config: the settings.
         problems: gets a sentence on what could not be opened; stderr stands in for it.
+        opened: the descriptors of paths that were opened earlier.
+        more: what makes the sink of an output that this package does not know, by the output's name.
     """
     sinks: list[Sink] = []
     unopened: list[str] = []
@@ -24,21 +30,21 @@ def open_sinks(config: Config, problems: list[str]) -> list[Sink]:
             if found is not None:
                 sinks.append(found)
         elif output.startswith("file:"):
+            path = output[len("file:") :]
             try:
-                sinks.append(file_sink(output[len("file:") :], _renderer(config, False)))
+                sinks.append(file_sink(path, _renderer(config, False), opened.get(path)))
             except (OSError, ValueError) as error:
                 unopened.append(f"{output!r} ({type(error).__name__})")
         elif output == "logging":
             sinks.append(LoggingSink())
         elif output == "structlog":
             sinks.append(StructlogSink())
-        elif output == "otel":
-            from poolwitness.otel.logs import OtelSink
-
-            sinks.append(OtelSink(json_renderer(config.profile)))
+        elif output in more:
+            sinks.append(more[output](json_renderer(config.profile)))
     if config.check_dir:
+        path = os.path.join(config.check_dir, CHECK_FILE)
         try:
-            sinks.append(file_sink(os.path.join(config.check_dir, "%p.jsonl"), render_json))
+            sinks.append(file_sink(path, render_json, opened.get(path)))
         except (OSError, ValueError):
             unopened.append("the files of run --check")
     if unopened:
@@ -52,7 +58,7 @@ def open_sinks(config: Config, problems: list[str]) -> list[Sink]:
 
 
 def json_renderer(profile: str) -> Render:
-    """What makes lines under the names of a profile; those of the others are not loaded."""
+    """The renderer of lines under the names of a profile; those of other profiles are not loaded."""
     if profile == "default":
         return render_json
     from poolwitness.report.profiles import PROFILES

@@ -9,12 +9,14 @@ import itertools
 import json
 import os
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import structlog
 
 from poolwitness._version import SCHEMA_VERSION
-from poolwitness.report.field_types import conform
+from poolwitness.report.conform import conform
+from poolwitness.report.json_lines import render_json
 from poolwitness.report.redact import LARGEST_EXACT, clean
 from poolwitness.report.sinks import FdSink, Reentrance, Sink
 
@@ -145,6 +147,33 @@ def prepared(event: dict[str, Any]) -> dict[str, Any]:
     # In the order of the envelope; what is the agent's own is clean.
     head = {name: event[name] if name in _OURS else cleaned.pop(name, "") for name in _HEAD if name in event}
     return conform(head | cleaned)
+
+
+class _Lines:
+    """A sink that keeps the lines."""
+
+    name = "lines"
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+
+    def accept(self, event: dict[str, Any], patience_s: float) -> bool:
+        """Keep one event as a line."""
+        self.written.append(render_json(event))
+        return True
+
+
+def as_lines(events: Iterable[tuple[str, dict[str, Any]]]) -> bytes:
+    """Events as JSON lines, in a run of their own.
+
+    Args:
+        events: names and fields.
+    """
+    lines = _Lines()
+    pipeline = Pipeline([lines])
+    for name, event in events:
+        pipeline.emit(name, event)
+    return b"".join(lines.written)
 
 
 def new_run_id() -> str:

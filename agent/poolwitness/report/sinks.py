@@ -1,7 +1,7 @@
-"""Where lines go: a descriptor, a file, the application's logging or structlog.
+"""Write events to a descriptor, a file, the application's logging or structlog.
 
-A line is one write to its descriptor, without a lock, and is never waited for: a reader that has stopped
-reading costs the program nothing but our line.
+A line is one write to its descriptor, without a lock, and never waits: if the reader has stopped reading, the line is
+dropped and counted.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import contextlib
 import os
 import sys
 import threading
-import weakref
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from poolwitness.report.descriptors import identity_of, write_patiently
+from poolwitness.model.startup import open_file, stderr_at_start
+from poolwitness.report.descriptors import identity_of, takes_lines, write_patiently
 
 Render = Callable[[dict[str, Any]], bytes]
 
@@ -29,11 +29,17 @@ class Sink(Protocol):
 
 
 class FdSink:
-    """A descriptor, known again by its device and inode: a number that now means another file is not written to."""
+    """A descriptor, recognized by its device and inode: a number that now means another file is not written to.
+
+    Args:
+        name: of the output.
+        fd: the descriptor.
+        render: makes the bytes of an event.
+        pattern: the path with its ``%p``, absolute: the program may change its directory.
+    """
 
     def __init__(self, name: str, fd: int, render: Render, pattern: str = "") -> None:
         self.name = name
-        # The path with its ``%p``, absolute: a daemon goes elsewhere.
         self.pattern = pattern
         self.fd = fd
         self.render = render
@@ -45,7 +51,7 @@ class FdSink:
 
     def write(self, data: bytes, patience_s: float = 0.0) -> bool:
         """One write of at most 4,096 bytes, or of more in pieces, each only when it would not block."""
-        if (self.identity is None or identity_of(self.fd) != self.identity) and not self._found_again():
+        if not self.is_writable():
             return False
         while data:
             written = write_patiently(self.fd, data[:4096], patience_s)
@@ -54,83 +60,74 @@ class FdSink:
             data = data[written:]
         return True
 
+    def is_writable(self) -> bool:
+        """Whether the descriptor is still the file that was opened."""
+        return self.identity is not None and identity_of(self.fd) == self.identity
+
     def close(self) -> None:
-        """Give the descriptor back; one that was not opened here, or means another file by now, is left alone."""
-        if self.fd > 2 and self.identity is not None and identity_of(self.fd) == self.identity:
+        """Close the descriptor, unless it means another file by now."""
+        if self.is_writable():
             with contextlib.suppress(OSError):
                 os.close(self.fd)
-        self.fd, self.identity = 2, None
+        self.identity = None
 
-    def _found_again(self) -> bool:
-        # A daemon that closes every descriptor it does not know has closed our copy of stderr too.
-        if self.name != "stderr" or self.fd == 2 or not _is_stderr(2):
+
+class StderrSink(FdSink):
+    """Descriptor 2 itself: a copy would keep a pipe open that the program has closed.
+
+    A descriptor 2 that is not the one of the interpreter's start is written to only if it can take the lines without
+    damage: a pipe, a terminal or another character device, or a file that is opened for append.
+    """
+
+    def __init__(self, render: Render) -> None:
+        super().__init__("stderr", 2, render)
+
+    def is_writable(self) -> bool:
+        self.identity = identity_of(2)
+        if self.identity is None or not _is_stderr():
             return False
-        self.fd, self.identity = 2, identity_of(2)
-        return self.identity is not None
+        return self.identity == stderr_at_start() or takes_lines(2)
+
+    def close(self) -> None:
+        """Descriptor 2 is not ours to close."""
+        self.identity = None
 
 
-# Those that hold a copy of stderr, and whether the hook is there that gives the copies back in a child.
-_copies: weakref.WeakSet[FdSink] = weakref.WeakSet()
-_registered: list[bool] = []
-
-
-def stderr_sink(render: Callable[[bool], Render]) -> FdSink | None:
-    """The process's stderr through a descriptor of our own, since ``sys.stderr`` may be gone at exit.
+def stderr_sink(render: Callable[[bool], Render]) -> StderrSink | None:
+    """The process's stderr; None if there is none.
 
     Args:
-        render: gives the renderer, told whether the descriptor is a terminal.
+        render: gives the renderer, and gets whether the descriptor is a terminal.
     """
-    if not _is_stderr(2):
+    if not _is_stderr():
         return None
-    try:
-        fd = os.dup(2)
-    except OSError:  # no descriptor left
-        fd = 2
-    sink = FdSink("stderr", fd, render(os.isatty(fd)))
-    _copies.add(sink)
-    if not _registered and hasattr(os, "register_at_fork"):
-        _registered.append(True)
-        os.register_at_fork(after_in_child=_follow_all_in_child)
-    return sink
+    return StderrSink(render(os.isatty(2)))
 
 
 def follow_in_child(sink: FdSink) -> None:
-    """In a forked child write where a process of its own would.
+    """In a forked child, write to the file of its own that a path with ``%p`` names.
 
-    For stderr, give the copy back and write to descriptor 2 itself: a daemon that has closed its standard descriptors
-    must not keep its parent's pipe open through ours. For a file with ``%p`` in its name, open the child's own; where
-    that cannot be done, as by a child that has become another user, the parent's is better than none.
+    If that cannot be opened, as by a child that has become another user, the parent's is better than none.
     """
-    if sink.name == "stderr":
-        sink.close()
-        sink.identity = identity_of(2)
-    elif "%p" in sink.pattern:
+    if "%p" in sink.pattern:
         with contextlib.suppress(OSError):
-            fd = _open(sink.pattern)
+            fd = open_file(sink.pattern)
             sink.close()
             sink.fd, sink.identity = fd, identity_of(fd)
 
 
-def _follow_all_in_child() -> None:
-    # At once: a child that never uses a pool would hold the copies for as long as it lives.
-    for sink in list(_copies):
-        with contextlib.suppress(Exception):
-            follow_in_child(sink)
-
-
-def file_sink(path: str, render: Render) -> FdSink:
+def file_sink(path: str, render: Render, fd: int | None = None) -> FdSink:
     """A file opened for append; ``%p`` in the path is the pid.
+
+    Args:
+        path: the file's.
+        render: makes the bytes of an event.
+        fd: its descriptor, if it was opened earlier in this process.
 
     Raises:
         OSError: the file cannot be opened.
     """
-    return FdSink(f"file:{path}", _open(path), render, os.path.abspath(path))
-
-
-def _open(pattern: str) -> int:
-    # O_NONBLOCK: to open a named pipe that nobody reads would wait for ever.
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
-    return os.open(pattern.replace("%p", str(os.getpid())), flags, 0o640)
+    return FdSink(f"file:{path}", open_file(path) if fd is None else fd, render, os.path.abspath(path))
 
 
 class LoggingSink:
@@ -178,12 +175,12 @@ def _sentence(event: dict[str, Any]) -> str:
     return f"{rule} {text}" if rule else text
 
 
-def _is_stderr(fd: int) -> bool:
-    # Where stderr was closed, the next file to be opened got its number: what Python opens is not inheritable,
-    # what was there at the start or was put there by dup2 is.
+def _is_stderr() -> bool:
+    # If stderr was closed, the next file that was opened got its number: what Python opens is not inheritable, what was
+    # there at the start or was put there by dup2 is.
     if getattr(sys, "__stderr__", None) is None:
         return False
     try:
-        return sys.platform == "win32" or os.get_inheritable(fd)
+        return sys.platform == "win32" or os.get_inheritable(2)
     except OSError:
         return False

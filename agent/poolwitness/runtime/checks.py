@@ -1,238 +1,177 @@
-"""Look at the ledger: make a snapshot, run the rules over it, tell what is new, take back what passed."""
+"""Check the rules: take a snapshot, run the rules over it, report what is new, resolve what has passed."""
 
 from __future__ import annotations
 
 import os
-import sys
-import time
+from collections.abc import Iterable, Sequence
 
 from poolwitness.config import Config
-from poolwitness.diagnose.capacity import worst_first
+from poolwitness.diagnose.exhaustion import MOST_HOLDERS, timeout_note, worst_first
 from poolwitness.diagnose.lifecycle import CROWD
-from poolwitness.diagnose.registry import examine
-from poolwitness.guards import Guard
-from poolwitness.ledger.connections import running
+from poolwitness.diagnose.registry import run_rules
+from poolwitness.guards import Guards
+from poolwitness.ledger.connections import TrackedConnection, WorkerTask
 from poolwitness.ledger.ledger import Ledger
-from poolwitness.ledger.pools import TrackedConnection, TrackedPool, WorkerTask
+from poolwitness.ledger.observers import Observer
+from poolwitness.ledger.pools import TrackedPool
 from poolwitness.model.findings import Finding
-from poolwitness.model.records import Ending, ProcessRecord, Snapshot
-from poolwitness.observe.query_activity import ActivityWatch
-from poolwitness.report import events
+from poolwitness.model.records import Ending, Moment, Snapshot
+from poolwitness.model.startup import clock
+from poolwitness.report import build as events
 from poolwitness.report.pool_totals import PoolTotals
-from poolwitness.report.timeout_note import MOST_HOLDERS, note_of
 from poolwitness.runtime.reporter import Reporter
-from poolwitness.snapshot import owners
-from poolwitness.snapshot.holders import ThreadFrames
-from poolwitness.snapshot.sampling import Sampler
-from poolwitness.snapshot.take import record_pool
-from poolwitness.snapshot.versions import installed_versions
+from poolwitness.runtime.suspicions import Suspicions
+from poolwitness.snapshot.owners import find_owners
+from poolwitness.snapshot.take import take_snapshot
+from poolwitness.snapshot.threads import ThreadSampler
+from poolwitness.snapshot.versions import Versions
 
 # At the verdict a thread costs some 100 µs to ask about: enough for a dozen pools, bounded for a thousand.
 MOST_THREADS_SAMPLED = 64
-MOST_WITH_STANDING = 16
-MOST_OWNED = 200
-_OF_A_CHECKOUT = frozenset({"PW102", "PW103"})
-_OF_POOL_STATE = frozenset({"PW001", "PW002", "PW007", "PW102", "PW107", "PW301"})
+# The note on a PoolTimeout is made anew after this long.
+NOTE_AGE_S = 1.0
+# What can be judged without knowing where the holders are now.
+_WITHOUT_FRAMES = frozenset({"opened_in_constructor", "crossed_fork", "crossed_loops", "used_after_close"})
 
 
-class RuleChecks:
-    """Everything that happens between the ledger and the teller.
+class RuleChecks(Observer):
+    """Everything between the ledger and the reporter.
 
     Args:
         config: the settings.
         ledger: what is known.
-        teller: whom findings are handed to.
-        parts: the containments, by name.
+        reporter: reports the findings.
+        guards: one for each component.
+        versions: the installed releases.
     """
 
-    def __init__(self, config: Config, ledger: Ledger, teller: Reporter, parts: dict[str, Guard]) -> None:
+    def __init__(self, config: Config, ledger: Ledger, reporter: Reporter, guards: Guards, versions: Versions) -> None:
         self.config = config
         self.ledger = ledger
-        self.teller = teller
-        self.parts = parts
-        self.versions = installed_versions()
-        self.sampler = Sampler()
-        self.activity = ActivityWatch(ledger, parts["activity"])
-        self.forget()
+        self.reporter = reporter
+        self.guards = guards
+        self.guard = guards.checks
+        self.versions = versions
+        self.sampler = ThreadSampler(guards.threads)
+        self.suspicions = Suspicions(ledger, reporter)
+        self._reset()
 
-    def forget(self) -> None:
-        """Start afresh, as a forked child does."""
-        self.suspicions: dict[int, list[Finding]] = {}
-        self.stuck: dict[int, Finding] = {}
-        # What the last sweep saw the program wait for, at its end.
+    def _reset(self) -> None:
+        self.suspicions.reset()
+        # What the last sweep saw the program wait for at its end.
         self.ending: Ending | None = None
-        # Whether the process is about to die of a signal.
-        self.killed = False
-        # Whether finalizers will run at its end.
-        self.finalizers = True
-        self.figures = PoolTotals()
-        self.crowded: set[object] = set()
+        # Of all pools together, for the verdict.
+        self.totals = PoolTotals()
+        self._crowded: set[object] = set()
+        # By pool: when its note was made (monotonic), and the note.
+        self._notes: dict[int, tuple[float, str]] = {}
 
-    def full_snapshot(self) -> Snapshot:
-        """What is known now, threads and owners included."""
-        entries = self.ledger.entries()
-        self.sample(entries, MOST_THREADS_SAMPLED)
-        self.find_owners(entries)
-        return self.snapshot_of(entries, "event", with_standing=True)
+    # events
 
-    def notice_crowd(self, entry: TrackedPool) -> None:
-        """Look for a crowd around a pool that was just opened; a crowd that was told is not looked at again."""
-        if len(self.ledger.pools) < CROWD or entry.origin in self.crowded or entry.target in self.crowded:
+    def forked(self) -> None:
+        self._reset()
+
+    def pool_opened(self, pool: TrackedPool) -> None:
+        """Check for a crowd around a pool that was just opened; a crowd that was reported is not checked again."""
+        info = pool.info
+        if (
+            info is None
+            or len(self.ledger.pools) < CROWD
+            or pool.origin in self._crowded
+            or info.database in self._crowded
+        ):
             return
-        pools = list(self.ledger.pools.values())
-        alike = [
-            other
-            for other in pools
-            if other.state == "open"
-            and (other.origin == entry.origin or (other.target == entry.target and entry.target.known))
-        ]
+        alike = [other for other in list(self.ledger.pools.values()) if _are_alike(pool, other)]
         if len(alike) >= CROWD:
-            self.crowded.update((entry.origin, entry.target if entry.target.known else entry.origin))
-            self.look("event", alike)
+            self._crowded.update((pool.origin, info.database if info.database.known else pool.origin))
+            self.check(self.moment(), alike)
 
-    def snapshot_of(self, entries: list[TrackedPool], moment: str, with_standing: bool) -> Snapshot:
-        """A snapshot of some pools."""
-        standing = ThreadFrames() if with_standing else None
-        # A sweep is there for what has been out for long; half the limit is where that begins.
-        held_from_s = self.config.held_s / 2 if moment == "sweep" and not self.config.blackbox else 0.0
-        try:
-            return Snapshot(
-                taken_at=time.time(),
-                taken_mono=time.monotonic(),
-                moment=moment,
-                process=ProcessRecord(
-                    pid=os.getpid(),
-                    python=(sys.version_info.major, sys.version_info.minor, sys.version_info.micro),
-                    versions=self.versions,
-                    greenlets=running().greenlet is not None,
-                ),
-                pools=tuple(
-                    record_pool(
-                        entry,
-                        standing if index < MOST_WITH_STANDING or entry.stints or entry.taken() else None,
-                        held_from_s,
-                    )
-                    for index, entry in enumerate(entries)
-                    if entry.name
-                ),
-                dropped_records=self.ledger.dropped_records,
-                held_limit_s=self.config.held_s,
-                closes_at_exit=self.config.close,
-                ending=self.ending,
-                killed=self.killed,
-                finalizers=self.finalizers,
+    def pool_changed(self, pool: TrackedPool, change: str) -> None:
+        if not pool.inherited or change == "crossed_fork":
+            self.check(self.moment(), [pool], with_frames=change not in _WITHOUT_FRAMES)
+
+    def pool_closed(self, pool: TrackedPool) -> None:
+        # What it lost since the last sweep is reported now: the pool may be gone before there is another.
+        if not pool.inherited and (pool.use_after_close is not None or pool.is_async or pool.lost):
+            self.check(self.moment(), [pool])
+
+    def connection_failed(self, pool: TrackedPool, is_new: bool) -> None:
+        if is_new and not pool.inherited and pool.info is not None:
+            self.check(self.moment(), [pool])
+
+    def request_refused(self, pool: TrackedPool, error: BaseException, is_new: bool) -> None:
+        """Report an episode of refused requests, and put the note on the exception: both from one snapshot."""
+        if pool.inherited or pool.info is None:
+            return
+        now_mono = clock.monotonic()
+        made_mono, note = self._notes.get(pool.id, (0.0, ""))
+        if is_new or now_mono - made_mono > NOTE_AGE_S:
+            snapshot = (
+                self.check(self.moment(), [pool], with_frames=True)
+                if is_new
+                else self.take(self.moment(), [pool], True)
             )
-        finally:
-            if standing is not None:
-                standing.done()
+            note = timeout_note(snapshot.pools[0], snapshot.taken_at)
+            self._notes[pool.id] = (now_mono, note)
+        add_note = getattr(error, "add_note", None)  # Python 3.11
+        if add_note is not None:
+            add_note(note)
 
-    def sample(self, entries: list[TrackedPool], most: int) -> None:
-        """Ask the operating system about the pools' threads; a verdict without its answer is still one."""
-        part = self.parts["threads"]
-        if part.enabled:
-            with part:
-                self.sampler.sample(entries, most)
+    def suspicion_cleared(self, subject: TrackedConnection | WorkerTask) -> None:
+        self.suspicions.clear(subject)
 
-    def find_owners(self, entries: list[TrackedPool]) -> None:
-        """Note who keeps open pools and connections that are out alive."""
-        own = [entry for entry in entries if not entry.inherited]
-        holders: list[TrackedPool | TrackedConnection] = [entry for entry in own if entry.state == "open"]
-        holders += [slot for entry in own for slot in entry.out]
-        with self.parts["owners"]:
-            if not self.parts["owners"].enabled:
-                return
-            targets = {id(target): holder for holder in holders if (target := holder.ref()) is not None}
-            for key, path in owners.owners_of([holder.ref() for holder in list(targets.values())[:MOST_OWNED]]).items():
-                targets[key].kept_by = path
+    # checks
 
-    def look(self, moment: str, entries: list[TrackedPool], with_standing: bool = False) -> Snapshot:
-        """Run the rules over some pools and tell what is new."""
-        snapshot = self.snapshot_of(entries, moment, with_standing)
-        found, ignored = examine(snapshot, self.config)
-        blind = not self.parts["pools"].enabled
-        for finding in found:
-            # Without the watch of the pools, what is known of their state is old.
-            if not (blind and finding.rule.code in _OF_POOL_STATE):
-                self.tell(finding)
-        self.teller.ignored.update(finding.key for finding in ignored)
-        if moment == "verdict":
-            # What was out at the verdict was out at the end, whatever becomes of it now.
-            for findings in self.suspicions.values():
-                findings[:] = [finding for finding in findings if finding.rule.code != "PW102"]
+    def moment(self, name: str = "event", killed: bool = False, finalizers: bool = True) -> Moment:
+        """The moment of a snapshot that is taken now; arguments as of `Moment`."""
+        return Moment(name, self.ending, killed, finalizers)
+
+    def take(self, moment: Moment, pools: Sequence[TrackedPool], with_frames: bool = False) -> Snapshot:
+        """A snapshot of some pools."""
+        # A sweep is there for what has been checked out for long; half the limit is where that begins.
+        is_sweep = moment.name == "sweep" and not self.config.blackbox
+        held_from_s = self.config.held_s / 2 if is_sweep else 0.0
+        return take_snapshot(self.ledger, pools, moment, self.config, self.versions, with_frames, held_from_s)
+
+    def take_full(self) -> Snapshot:
+        """A snapshot of every pool, with samples of its threads and what keeps it alive."""
+        pools = self.ledger.entries()
+        self.sampler.sample(pools, MOST_THREADS_SAMPLED)
+        find_owners(pools, self.guards.owners)
+        return self.take(self.moment(), pools, with_frames=True)
+
+    def check(self, moment: Moment, pools: Sequence[TrackedPool], with_frames: bool = False) -> Snapshot:
+        """Run the rules over a snapshot of some pools, and report what is new."""
+        snapshot = self.take(moment, pools, with_frames)
+        self.report(snapshot)
         return snapshot
 
-    def tell(self, finding: Finding) -> None:
-        """Tell a finding, with what belongs to it."""
-        if finding.rule.code == "PW201" and finding.pool is not None:
+    def report(self, snapshot: Snapshot) -> None:
+        """Run the rules over a snapshot, and report what is new."""
+        found, ignored = run_rules(snapshot, self.config)
+        for finding in found:
+            needs = finding.rule.needs
+            if not needs or getattr(self.guards, needs).enabled:  # otherwise its evidence is out of date
+                self.report_finding(finding)
+        self.reporter.ignored.update(finding.key for finding in ignored)
+
+    def report_finding(self, finding: Finding) -> None:
+        """Report one finding, with the events that belong to it."""
+        if finding.rule.lists_holders and finding.pool is not None:
             report_id = os.urandom(8).hex()
-            rows = (
-                ("poolwitness.holder", events.holder(finding, checkout, rank, report_id))
-                for rank, checkout in enumerate(worst_first(finding.pool)[:MOST_HOLDERS], start=1)
-            )
-            self.teller.tell(finding, {"poolwitness.report_id": report_id}, rows)
-        elif self.teller.tell(finding):
-            if finding.rule.code in _OF_A_CHECKOUT:
-                self.suspect(finding)
-            elif finding.rule.code == "PW302":
-                self.suspect_worker(finding)
+            self.reporter.report(finding, {"poolwitness.report_id": report_id}, _holders(finding, report_id))
+        elif self.reporter.report(finding):
+            self.suspicions.add(finding)
 
-    def suspect(self, finding: Finding) -> None:
-        """Remember a suspicion, so that the connection's return takes it back."""
-        for slot in list(self.ledger.slots.values()):
-            if slot.id == finding.extra["poolwitness.checkout.id"]:
-                self.suspicions.setdefault(slot.id, []).append(finding)
-                slot.suspected = finding.rule.code
-                if slot.raw is None:  # it came back while this was being told
-                    slot.held_s = time.monotonic() - slot.taken_mono
-                    slot.suspected = ""
-                    self.came_back(slot)
-                return
 
-    def suspect_worker(self, finding: Finding) -> None:
-        """Remember what a worker is suspected of, so that its coming back takes it back."""
-        for entry in self.ledger.entries():
-            if finding.pool is None or entry.id != finding.pool.info.id:
-                continue
-            names = {id(ref()): name for _, ref, name, _ in entry.threads}
-            for stint in list(entry.stints.values()):
-                if names.get(stint.runner_id) == finding.extra["poolwitness.worker.name"]:
-                    self.stuck[stint.id] = finding
-                    stint.suspected = True
-                    if stint.over_mono:  # it came back while this was being told
-                        self.worker_came_back(stint)
-                    return
-        self.teller.take_back(finding, float(str(finding.extra["poolwitness.worker.busy_s"])))
+def _holders(finding: Finding, report_id: str) -> Iterable[tuple[str, events.Event]]:
+    assert finding.pool is not None
+    for rank, checkout in enumerate(worst_first(finding.pool)[:MOST_HOLDERS], start=1):
+        yield "poolwitness.holder", events.holder(finding, checkout, rank, report_id)
 
-    def worker_came_back(self, stint: WorkerTask) -> None:
-        """A suspected worker has come out of its task."""
-        finding = self.stuck.pop(stint.id, None)
-        if finding is not None:
-            self.teller.take_back(finding, stint.over_mono - stint.started_mono)
 
-    def has_long_stint(self, entries: list[TrackedPool]) -> bool:
-        """Whether a worker has been in one task for long enough to ask where it stands."""
-        old_mono = time.monotonic() - self.config.held_s / 2
-        return any(stint.started_mono < old_mono for entry in entries for stint in list(entry.stints.values()))
-
-    def watch_activity(self, entries: list[TrackedPool]) -> None:
-        """Watch connections at work while one of them has been out for long."""
-        old_mono = time.monotonic() - self.config.held_s / 2
-        wanted = any(slot.taken_mono < old_mono for entry in entries for slot in entry.taken())
-        with self.parts["activity"]:
-            if wanted and not self.activity.installed and self.parts["activity"].enabled:
-                self.activity.install()
-            elif not wanted and self.activity.installed:
-                self.activity.uninstall()
-
-    def came_back(self, slot: TrackedConnection) -> None:
-        """A suspected connection was returned."""
-        for finding in self.suspicions.pop(slot.id, ()):
-            self.teller.take_back(finding, slot.held_s)
-
-    def picture(self, entry: TrackedPool) -> str:
-        """The note for a request that was refused."""
-        standing = ThreadFrames()
-        try:
-            return note_of(record_pool(entry, standing))
-        finally:
-            standing.done()
+def _are_alike(pool: TrackedPool, other: TrackedPool) -> bool:
+    if other.state != "open" or pool.info is None or other.info is None:
+        return False
+    database = pool.info.database
+    return other.origin == pool.origin or (other.info.database == database and database.known)

@@ -1,4 +1,4 @@
-"""Answer who asks now: another process at the door, or a signal; in a thread of ours, whatever the main thread does."""
+"""Answer a process, or a signal, that asks for the live state: in a thread of ours, whatever the main thread does."""
 
 from __future__ import annotations
 
@@ -13,41 +13,35 @@ from collections.abc import Callable
 from typing import Any
 
 from poolwitness.config import Config
-from poolwitness.diagnose.registry import examine
-from poolwitness.dump.socket import DumpSocket
+from poolwitness.diagnose.registry import run_rules
+from poolwitness.dump.socket import END_OF_ANSWER, DumpSocket
 from poolwitness.guards import Guard
-from poolwitness.report import state as living_events
-from poolwitness.report import state_document as living
+from poolwitness.ledger.observers import Observer
+from poolwitness.report.pipeline import as_lines
+from poolwitness.report.state import StateReport, with_report_id
 from poolwitness.runtime.checks import RuleChecks
-from poolwitness.runtime.report_signal import SignalWatch
-from poolwitness.runtime.reporter import Reporter
+from poolwitness.runtime.report_signal import ReportSignal
 
 READER_PATIENCE_S = 2.0
-# Where there is no door that a signal could ring at.
-LOOKS_FOR_SIGNALS_S = 0.25
+# If there is no socket that the signal handler could wake the thread with.
+POLL_SIGNALS_S = 0.25
 
 
-class DumpServer:
-    """The door, the signal, and the answers.
+class DumpServer(Observer):
+    """The socket, the signal, and the answers.
 
     Args:
         config: the settings.
-        inspector: makes the snapshots.
-        teller: whom a report on a signal is handed to.
-        take_in: makes the ledger this process's own and current.
-        part: the containment.
+        checks: takes the snapshots.
+        guard: contains what our lines raise.
     """
 
-    def __init__(
-        self, config: Config, inspector: RuleChecks, teller: Reporter, take_in: Callable[[], None], part: Guard
-    ) -> None:
+    def __init__(self, config: Config, checks: RuleChecks, guard: Guard) -> None:
         self.config = config
-        self.inspector = inspector
-        self.teller = teller
-        self.take_in = take_in
-        self.part = part
-        self.door = DumpSocket()
-        self.signal = SignalWatch(config.signal, self._signalled)
+        self.checks = checks
+        self.guard = guard
+        self.socket = DumpSocket()
+        self.signal = ReportSignal(config.signal, self._signal_received)
         self._signals: deque[str] = deque()
         self._awaited_in = 0
         self._loop: Any = None
@@ -55,90 +49,88 @@ class DumpServer:
 
     @property
     def wants_thread(self) -> bool:
-        """Whether a thread of ours was asked for also where pools alone would not bring one."""
+        """Whether a thread is needed even if the pools alone need none."""
         return self.signal.live
 
     def install(self) -> None:
-        """Take the signal, where one was asked for."""
-        with self.part:
+        """Handle the signal, if one was asked for."""
+        with self.guard:
             self.signal.install()
 
     def uninstall(self) -> None:
-        """Give everything back."""
+        """Close the socket and restore the signal."""
         self.leave()
         self.signal.uninstall()
 
-    def end(self) -> None:
-        """The verdict has been told: nobody is answered any more."""
-        self._over = True
-        self.leave()
-
-    def after_fork(self) -> None:
-        """A door of its own for a forked child, and the signal, where the parent could not have it."""
-        self.door.abandon()
-        self.door = DumpSocket()
+    def forked(self) -> None:
+        self.socket.abandon()
+        self.socket = DumpSocket()
         self._signals.clear()
         self._loop = None
         self._over = False
         self.install()
 
-    # the sweeper's bell
+    def process_ending(self, hook: str) -> None:
+        self._over = True
+        self.leave()
+
+    # what the sweeper's thread waits at
 
     def open(self) -> None:
-        """Open the door before anybody waits there: a fork must find it whole or not at all."""
-        if self.part.enabled:
-            with self.part:
-                self.door.open()
+        """Open the socket before a thread waits at it: a fork must find it whole or not at all."""
+        if self.guard.enabled:
+            with self.guard:
+                self.socket.open()
 
     def wait(self, timeout_s: float, stop: threading.Event) -> None:
-        """Wait at the door, and answer who comes."""
-        if self.part.enabled:
-            with self.part:
+        """Wait at the socket, and answer what connects."""
+        if self.guard.enabled:
+            with self.guard:
                 self._awaited_in = os.getpid()
-                if self.door.open():
-                    connection = self.door.accept(timeout_s)
+                if self.socket.open():
+                    connection = self.socket.accept(timeout_s)
                     if connection is not None:
                         self._answer(connection)
                 else:
-                    stop.wait(min(timeout_s, LOOKS_FOR_SIGNALS_S) if self.signal.live else timeout_s)
+                    stop.wait(min(timeout_s, POLL_SIGNALS_S) if self.signal.live else timeout_s)
                 if not stop.is_set():
                     self._report_signals()
                 return
         stop.wait(timeout_s)
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """Make `wait` return."""
-        self.door.knock()
+        self.socket.wake()
 
     def leave(self) -> None:
-        """Shut the door."""
+        """Close the socket."""
         self._awaited_in = 0
-        with self.part:
+        with self.guard:
             self._leave_loop()
-            self.door.close()
+            self.socket.close()
 
     # without a thread of ours: an event loop, or the signal alone
 
     def listen_on_loop(self) -> None:
-        """Have the running event loop watch the door."""
+        """Let the running event loop watch the socket."""
         asyncio = sys.modules.get("asyncio")
         if asyncio is None:
             return
         loop = asyncio.get_running_loop()
         if self._loop is not None and self._loop() is loop:
             return
-        if self.door.open():
+        if self.socket.open():
             try:
-                loop.add_reader(self.door.fileno(), self._contained(self._on_loop))
+                loop.add_reader(self.socket.fileno(), self._guarded(self._on_loop))
             except NotImplementedError:  # Windows' own kind of loop
                 return
             self._loop = weakref.ref(loop)
 
     def _on_loop(self) -> None:
-        connection = self.door.accept(0.0) if self.part.enabled else None
+        connection = self.socket.accept(0.0) if self.guard.enabled else None
         if connection is not None:
-            # Not here: to gather the answer takes longer than a loop should stand still.
-            _thread.start_new_thread(self._contained(self._answer), (connection,))
+            # Not here: gathering the answer takes longer than a loop should stand still.
+            _thread.start_new_thread(self._guarded(self._answer), (connection,))
 
     def _leave_loop(self) -> None:
         loop = self._loop() if self._loop is not None else None
@@ -146,59 +138,61 @@ class DumpServer:
         if loop is None or loop.is_closed():
             return
         if loop.is_running() and sys.modules["asyncio"]._get_running_loop() is not loop:
-            loop.call_soon_threadsafe(loop.remove_reader, self.door.fileno())
+            loop.call_soon_threadsafe(loop.remove_reader, self.socket.fileno())
         else:
-            loop.remove_reader(self.door.fileno())
+            loop.remove_reader(self.socket.fileno())
 
-    def _signalled(self) -> None:
+    def _signal_received(self) -> None:
         self._signals.append(self.signal.name)
         if self._awaited_in == os.getpid():
-            self.ring()
+            self.wake()
         else:
-            _thread.start_new_thread(self._contained(self._report_signals), ())
+            _thread.start_new_thread(self._guarded(self._report_signals), ())
 
-    def _contained(self, function: Callable[..., None]) -> Callable[..., None]:
-        def contained(*args: Any) -> None:
-            with self.part:
+    def _guarded(self, function: Callable[..., None]) -> Callable[..., None]:
+        def guarded(*args: Any) -> None:
+            with self.guard:
                 function(*args)
 
-        return contained
+        return guarded
 
     # answers
 
     def document(self) -> bytes:
-        """The living state as one line of JSON."""
-        self.take_in()
-        snapshot = self.inspector.full_snapshot()
-        return living.encode(living.document(snapshot, examine(snapshot, self.config)[0]))
+        """The live state as JSON lines, findings included."""
+        report = self._state()
+        return as_lines(with_report_id([report.state("poolwitness dump"), *report.pool_events(), *report.findings()]))
 
     def report(self, asked_by: str) -> None:
-        """The living state as events, and the findings that had not been told.
+        """Write the live state as events, and the findings that were not reported yet.
 
         Args:
             asked_by: for example ``SIGUSR2``.
         """
-        self.take_in()
-        snapshot = self.inspector.full_snapshot()
-        found = examine(snapshot, self.config)[0]
-        for name, event in living_events.events(snapshot, found, asked_by, os.urandom(8).hex()):
-            self.teller.emit(name, event)
-        for finding in found:
-            self.inspector.tell(finding)
+        report = self._state()
+        for name, event in with_report_id([report.state(asked_by), *report.pool_events()]):
+            self.checks.reporter.emit(name, event)
+        for finding in report.found:
+            self.checks.report_finding(finding)
+
+    def _state(self) -> StateReport:
+        self.checks.ledger.synchronize()
+        snapshot = self.checks.take_full()
+        return StateReport(snapshot, run_rules(snapshot, self.config)[0])
 
     def _answer(self, connection: socket.socket) -> None:
         with connection:
             connection.settimeout(READER_PATIENCE_S)
             answer = self.document()
             try:
-                connection.sendall(answer)
-                # A child forked meanwhile has the connection too: closing alone would not end it.
+                connection.sendall(answer + END_OF_ANSWER)
+                # A child that was forked meanwhile has the connection too: closing alone would not end it.
                 connection.shutdown(socket.SHUT_WR)
-            except OSError:  # whoever asked is gone
+            except OSError:  # the other side is gone
                 pass
 
     def _report_signals(self) -> None:
-        if self._signals and not self._over and self.part.enabled:
+        if self._signals and not self._over and self.guard.enabled:
             asked_by = self._signals[-1]
             self._signals.clear()
             self.report(asked_by)

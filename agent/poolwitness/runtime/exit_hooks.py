@@ -1,38 +1,43 @@
-"""Ends of a process that the atexit callback from its start does not see: multiprocessing's children, celery's workers.
+"""Hook the ends of a process that its atexit callback does not see, and the end of its main thread.
 
-Asked when the first pool of a process is about to be made: by then a child knows whose it is.
+multiprocessing's children and celery's workers end by ``os._exit``. They are hooked when the first pool of a process is
+about to be created: by then a child knows whose it is.
 """
 
 from __future__ import annotations
 
 import functools
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
-# Each signal with the send of its own that it had, and ours.
+from poolwitness.guards import is_ours
+from poolwitness.model.process_end import is_forked_by_multiprocessing
+
+# Each signal with the ``send`` of its own that it had, and ours.
 _sends: list[tuple[Any, Any, Any]] = []
 
 
-def watch(tell: Callable[[str], object]) -> None:
-    """Have *tell* called at the end of this process also where it is a child of such a library.
+def watch(give_verdict: Callable[[str], object]) -> None:
+    """Call *give_verdict* at the end of this process also if it is a child of such a library.
 
     Args:
-        tell: takes the name of the hook that calls it; called twice it does nothing the second time.
+        give_verdict: gets the name of the hook that calls it; its second call does nothing.
     """
     # From Python 3.13 on such a child forgets its parent's callbacks and runs its own; before, it runs none at all.
     # multiprocessing's own callback comes last of all, and the program may close its pools in that.
     if sys.version_info >= (3, 13) and is_forked_by_multiprocessing():
         finalize = sys.modules["multiprocessing.util"].Finalize
-        finalize(None, tell, args=("atexit",), exitpriority=-sys.maxsize)
+        finalize(None, give_verdict, args=("atexit",), exitpriority=-sys.maxsize)
     signals = sys.modules.get("celery.signals")
     if signals is not None:
-        _after_all_handlers(signals.worker_process_shutdown, tell)
+        _after_all_handlers(signals.worker_process_shutdown, give_verdict)
 
 
-def _after_all_handlers(signal: Any, tell: Callable[[str], object]) -> None:
-    # Not a handler among the others: those that are connected after the pool is made come later, and one closes it.
-    # Put there in a parent it is there in its children, where alone it is sent.
+def _after_all_handlers(signal: Any, give_verdict: Callable[[str], object]) -> None:
+    # Not a handler among the others: those that are connected after the pool is created come later, and one closes it.
+    # Installed in a parent it is there in its children, and only there the signal is sent.
     if any(known is signal for known, *_ in _sends):
         return
     own, original = vars(signal).get("send"), signal.send
@@ -42,14 +47,15 @@ def _after_all_handlers(signal: Any, tell: Callable[[str], object]) -> None:
         try:
             return original(*args, **named)
         finally:
-            tell("celery.worker_process_shutdown")
+            give_verdict("celery.worker_process_shutdown")
 
     signal.send = send
     _sends.append((signal, own, send))
 
 
-def forget() -> None:
-    """Take back what can be taken back."""
+def unwatch() -> None:
+    """Put back what can be put back."""
+    _main_thread_listeners.clear()
     while _sends:
         signal, own, send = _sends.pop()
         if vars(signal).get("send") is not send:
@@ -60,23 +66,36 @@ def forget() -> None:
             signal.send = own
 
 
-def is_forked_by_multiprocessing() -> bool:
-    """Whether this process was forked by multiprocessing or by its fork server: it ends by ``os._exit``."""
-    process = sys.modules.get("multiprocessing.process")
-    if process is None or process.parent_process() is None:
-        return False
-    return getattr(process.current_process(), "_start_method", "") in ("fork", "forkserver")
+_main_thread_listeners: list[Callable[[], None]] = []
+_registered: list[bool] = []
 
 
-def runs_finalizers(hook: str) -> bool:
-    """Whether the interpreter will be finalized after *hook*, with the finalizers of what is left.
+def when_main_thread_ends(listener: Callable[[], None]) -> None:
+    """Call *listener* in the main thread when that is over, before Python waits for any other.
+
+    Called again, it makes sure to run before the thread pools of concurrent.futures are waited for, which wait in the
+    same way: the last to register is the first to be called. An exception there would keep Python from waiting.
 
     Args:
-        hook: the one that was called.
+        listener: called once at the most.
     """
-    return hook == "atexit" and not is_forked_by_multiprocessing()
+    _main_thread_listeners[:] = [listener]
+    with_executors = "concurrent.futures.thread" in sys.modules
+    register = getattr(threading, "_register_atexit", None)
+    if register is None or with_executors in _registered or (_registered and not with_executors):
+        return
+    _registered.append(with_executors)
+    try:
+        register(_main_thread_over)
+    except RuntimeError:  # it is over already
+        pass
 
 
-def ends_without_atexit() -> bool:
-    """Whether the end of the main thread is the last that will be heard of this process."""
-    return sys.version_info < (3, 13) and is_forked_by_multiprocessing()
+def _main_thread_over() -> None:
+    try:
+        while _main_thread_listeners:
+            _main_thread_listeners.pop()()
+    except Exception as error:
+        # Python would go on without waiting for the program's threads.
+        if not is_ours(error):
+            raise

@@ -1,97 +1,108 @@
-"""Say once that the agent is at work, and of each pool that it was opened and closed."""
+"""Write once that the agent is at work, and for each pool that it was opened and closed."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from poolwitness._version import __version__
-from poolwitness.boot import sigterm
+from poolwitness.guards import Guard
+from poolwitness.ledger.observers import Observer
 from poolwitness.ledger.pools import TrackedPool
-from poolwitness.report import events
-from poolwitness.runtime import exit_hooks as exits
-from poolwitness.runtime.dump_server import DumpServer
-from poolwitness.snapshot.take import record_pool
-from poolwitness.snapshot.versions import spelled
-from poolwitness.stages import Stages
+from poolwitness.report import build as events
+from poolwitness.runtime.checks import RuleChecks
+from poolwitness.runtime.reporter import Reporter
+from poolwitness.snapshot.take import freeze_pool
+from poolwitness.snapshot.versions import Versions, format_version
 
 
-class LifecycleEvents:
-    """Whoever hears of a pool has this say so.
+class LifecycleEvents(Observer):
+    """Writes ``agent.started``, ``pool.opened`` and ``pool.closed``.
 
     Args:
-        stages: what there is.
-        asking: says whether the signal that was asked for is heard.
-        at_exit: to be called by the hooks of servers and of multiprocessing, with their name.
+        reporter: writes them.
+        checks: adds up the totals of closed pools.
+        guard: contains what our lines raise.
+        versions: the installed releases.
+        hooks: gives the patches that are in place.
+        settings: gives the settings to report.
+        problems: gives one sentence for each setting that cannot be used.
+        on_start: called before the first pool of a process is created.
     """
 
-    def __init__(self, stages: Stages, asking: DumpServer, at_exit: Callable[[str], None]) -> None:
-        self.stages = stages
-        self.asking = asking
-        self.at_exit = at_exit
-        self.opened_later: deque[TrackedPool] = deque()
-        self.started_told = False
+    def __init__(
+        self,
+        reporter: Reporter,
+        checks: RuleChecks,
+        guard: Guard,
+        versions: Versions,
+        how: str,
+        hooks: Callable[[], list[str]],
+        settings: Callable[[], dict[str, Any]],
+        problems: Callable[[], list[str]],
+        on_start: Callable[[], None],
+    ) -> None:
+        self.reporter = reporter
+        self.checks = checks
+        self.guard = guard
+        self.versions = versions
+        self.how = how
+        self.hooks = hooks
+        self.settings = settings
+        self.problems = problems
+        self.on_start = on_start
+        self.started = False
+        self._opened: deque[TrackedPool] = deque()
 
-    def forget(self) -> None:
-        """Start afresh, as a forked child does."""
-        self.started_told = False
-        self.opened_later.clear()
+    def forked(self) -> None:
+        self.started = False
+        self._opened.clear()
 
-    def started(self) -> None:
-        """Say once that the agent is at work, and with what."""
-        stages = self.stages
-        if stages.telemetry is not None:
-            stages.telemetry.look()
-        if self.started_told:
-            return
-        self.started_told = True
-        with stages.parts["exit"]:
-            exits.watch(self.at_exit)
-        config, signal = stages.config, self.asking.signal
-        settings = {
-            "level": config.level,
-            "output": ",".join(config.outputs),
-            "format": config.format,
-            "profile": config.profile,
-            "close": config.close,
-            "held_s": config.held_s,
-            "sweep_s": config.sweep_s,
-        }
-        if config.signal:
-            settings["signal"] = config.signal if signal.live else f"{config.signal}, not heard"
-        if config.sigterm:
-            settings["sigterm"] = sigterm.state()
-        versions = {name: spelled(version) for name, version in stages.inspector.versions.items()}
-        versions["poolwitness"] = __version__
-        stages.teller.emit(
-            "poolwitness.agent.started", events.started(versions, settings, stages.patches.live, stages.how)
-        )
-        for problem in [*stages.problems, *filter(None, [signal.problem()])]:
-            stages.tell_problem(problem)
+    def pool_creating(self) -> None:
+        self._start()
 
-    def opened(self) -> None:
-        """Write of the pools that have been opened since."""
-        if self.stages.telemetry is not None and self.opened_later:
-            self.stages.telemetry.look()
-        while self.opened_later:
+    def pool_changed(self, pool: TrackedPool, change: str) -> None:
+        if change in ("crossed_fork", "crossed_loops"):
+            self._start()
+
+    def pool_opened(self, pool: TrackedPool) -> None:
+        # Written at the next step: a write releases the GIL.
+        self._opened.append(pool)
+
+    def synchronized(self) -> None:
+        while self._opened:
             try:
-                entry = self.opened_later.popleft()
+                pool = self._opened.popleft()
             except IndexError:  # another thread was quicker
                 break
-            self.started()  # a pool that was made before a fork
-            self._emit("opened", entry, partial(_opened_event, entry))
+            self._start()  # a pool that was created before a fork
+            self._emit("opened", pool, partial(_opened_event, pool))
 
-    def closed(self, entry: TrackedPool) -> None:
-        """Write of a pool that has been closed."""
-        record = record_pool(entry)
-        self.stages.inspector.figures.add(record)
-        self._emit("closed", entry, partial(events.pool_closed, record))
+    def pool_closed(self, pool: TrackedPool) -> None:
+        if pool.inherited:
+            return
+        record = freeze_pool(pool)
+        self.checks.totals.add(record)
+        self._emit("closed", pool, partial(events.pool_closed, record))
 
-    def _emit(self, what: str, entry: TrackedPool, event: Callable[[], events.Event]) -> None:
-        place = entry.origin.place if entry.origin else ""
-        self.stages.teller.emit_one_of(f"{what}:{place}", f"poolwitness.pool.{what}", event)
+    def _start(self) -> None:
+        if self.started:
+            return
+        self.started = True
+        self.on_start()
+        versions = {name: format_version(version) for name, version in self.versions.items()}
+        versions["poolwitness"] = __version__
+        event = events.started(versions, self.settings(), self.hooks(), self.how)
+        self.reporter.emit("poolwitness.agent.started", event)
+        for problem in self.problems():
+            self.reporter.emit_setting_invalid(problem)
+
+    def _emit(self, what: str, pool: TrackedPool, make: Callable[[], events.Event]) -> None:
+        line = pool.origin.place if pool.origin else ""
+        self.reporter.emit_limited(f"{what}:{line}", f"poolwitness.pool.{what}", make)
 
 
-def _opened_event(entry: TrackedPool) -> events.Event:
-    return events.pool_opened(record_pool(entry))
+def _opened_event(pool: TrackedPool) -> events.Event:
+    return events.pool_opened(freeze_pool(pool))

@@ -1,4 +1,4 @@
-"""The signal on which the living state is told: its handler only notes that it came and wakes a thread of ours."""
+"""Handle the signal that asks for a report: the handler only notes that it came and wakes a thread of ours."""
 
 from __future__ import annotations
 
@@ -7,35 +7,38 @@ import threading
 from collections.abc import Callable
 from types import FrameType
 
+from poolwitness.guards import is_ours
 
-class SignalWatch:
+
+class ReportSignal:
     """The handler of one signal; a handler of the program's own is never replaced.
 
     Args:
         name: such as ``SIGUSR2``; empty for none.
-        came: called in the handler: in the main thread, between any two lines of the program.
+        received: called in the handler: in the main thread, between any two lines of the program.
     """
 
-    def __init__(self, name: str, came: Callable[[], None]) -> None:
+    def __init__(self, name: str, received: Callable[[], None]) -> None:
         self.name = name
-        self.came = came
+        self.received = received
         self._why_not = ""
 
         def handle(number: int, frame: FrameType | None) -> None:
             try:
-                self.came()
-            except Exception:  # noqa: BLE001 - the main thread was in the middle of something of its own
-                pass
+                self.received()
+            except Exception as error:
+                if not is_ours(error):
+                    raise
 
         self._handler = handle
 
     @property
     def live(self) -> bool:
-        """Whether the signal would be heard now."""
+        """Whether the signal would be handled now."""
         return bool(self.name) and signal.getsignal(self._number()) is self._handler
 
     def install(self) -> None:
-        """Take the signal, where nobody has it."""
+        """Handle the signal, if nothing else does."""
         if not self.name or self.live:
             return
         if signal.getsignal(self._number()) != signal.SIG_DFL:
@@ -49,13 +52,13 @@ class SignalWatch:
                 self._why_not = "this system lets nobody handle it"
 
     def uninstall(self) -> None:
-        """Give the signal back, unless the program has taken it meanwhile."""
-        self.came = _nothing
+        """Restore the default action, unless the program has set a handler meanwhile."""
+        self.received = _nothing
         if self.live and _in_main_thread():
             signal.signal(self._number(), signal.SIG_DFL)
 
     def problem(self) -> str:
-        """One sentence on why the signal is not heard; empty where it is, or where none was asked for."""
+        """One sentence on why the signal is not handled; empty if it is, or if none was asked for."""
         if not self.name or self.live:
             return ""
         why = self._why_not or "the program has set a handler of its own since"
@@ -70,5 +73,5 @@ def _nothing() -> None:
 
 
 def _in_main_thread() -> bool:
-    # Not current_thread(): it makes a stand-in where threading did not start the thread.
+    # Not current_thread(): it creates a dummy thread if threading did not start the one that runs.
     return threading.get_ident() == threading.main_thread().ident

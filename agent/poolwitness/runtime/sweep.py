@@ -1,144 +1,193 @@
-"""Have pools looked at from time to time: by a thread, by an event loop, and for how long there is a need."""
+"""Sweep the pools periodically: in a thread, or on an event loop, for as long as there is a pool that needs it."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 
+from poolwitness.config import Config
+from poolwitness.guards import Guards
+from poolwitness.ledger.ledger import Ledger
+from poolwitness.ledger.observers import Observer, Observers
 from poolwitness.ledger.pools import TrackedPool
-from poolwitness.runtime import exit_hooks as exits
+from poolwitness.model.process_end import ends_without_atexit
+from poolwitness.model.startup import clock
+from poolwitness.observe.query_activity import QueryActivity
+from poolwitness.runtime.checks import RuleChecks
 from poolwitness.runtime.dump_server import DumpServer
-from poolwitness.runtime.sweeper_loop import LoopSweeper
-from poolwitness.runtime.sweeper_thread import Sweeper
-from poolwitness.snapshot import shutdown as ending
-from poolwitness.snapshot.accounting import balance
-from poolwitness.snapshot.shutdown import ShutdownProbe
-from poolwitness.stages import Stages
+from poolwitness.runtime.exit_hooks import when_main_thread_ends
+from poolwitness.runtime.sweeper_loop import SweeperLoop
+from poolwitness.runtime.sweeper_thread import SweeperThread
+from poolwitness.snapshot.accounting import check_slots
+from poolwitness.snapshot.shutdown import ShutdownProbe, has_threads_to_wait_for
 
-THREADS_A_SWEEP = 8
+THREADS_PER_SWEEP = 8
 
 
-class SweepScheduler:
+class SweepScheduler(Observer):
     """The sweepers, and what one sweep does.
 
     Args:
-        stages: what there is.
-        asking: answered by the sweeper's thread.
-        take_in: makes the ledger this process's own and current.
-        at_exit: gives the verdict where no atexit callback will run.
+        config: the settings.
+        ledger: what is known.
+        checks: checks the rules.
+        dump_server: answered by the sweeper's thread between two sweeps.
+        observers: hear of each sweep.
+        guards: one for each component.
+        give_verdict: gives the verdict if no atexit callback will run.
     """
 
     def __init__(
-        self, stages: Stages, asking: DumpServer, take_in: Callable[[], None], at_exit: Callable[[str], None]
+        self,
+        config: Config,
+        ledger: Ledger,
+        checks: RuleChecks,
+        dump_server: DumpServer,
+        observers: Observers,
+        guards: Guards,
+        give_verdict: Callable[[str], None],
     ) -> None:
-        self.stages = stages
-        self.asking = asking
-        self.take_in = take_in
-        self.at_exit = at_exit
-        self.forget()
+        self.config = config
+        self.ledger = ledger
+        self.checks = checks
+        self.dump_server = dump_server
+        self.observers = observers
+        self.guards = guards
+        self.guard = guards.sweeper
+        self.give_verdict = give_verdict
+        self.activity = QueryActivity(ledger, guards.activity)
+        self._reset()
 
-    def forget(self) -> None:
-        """Start afresh, as a forked child does: the parent's threads are not in it."""
-        sweep_s = self.stages.config.sweep_s
-        # Whether the verdict has been told: there is nothing to look for any more.
+    def _reset(self) -> None:
+        # Whether the verdict was given: there is nothing to sweep for any more.
         self.over = False
-        self.ending = ShutdownProbe()
-        # At level ``exit`` the sweeper answers, but does not look.
-        self.sweeper = Sweeper(math.inf if self.stages.config.level == "exit" else sweep_s, self.sweep, self.asking)
-        self.loop_sweeper = LoopSweeper(sweep_s, self.sweep_on_loop)
+        self.probe = ShutdownProbe()
+        # At level exit the thread answers, but does not sweep.
+        interval_s = math.inf if self.config.level == "exit" else self.config.sweep_s
+        self.thread = SweeperThread(interval_s, self.sweep, self.dump_server)
+        self.loop = SweeperLoop(self.config.sweep_s, self.sweep_on_loop)
 
-    def stop(self) -> None:
-        """Look no more."""
-        self.loop_sweeper.stop()
-        self.sweeper.stop()
+    # events
 
-    def start(self, async_pool: TrackedPool | None) -> None:
-        """Have pools looked at from time to time, and somebody there who answers meanwhile."""
-        if self.over or (self.stages.config.level == "exit" and not self.asking.wants_thread):
+    def forked(self) -> None:
+        self._reset()
+
+    def pool_opening(self, is_async: bool) -> None:
+        # Before the pool is open: starting a thread releases the GIL.
+        if not is_async and not self.over:
+            self._start(on_loop=False)
+
+    def pool_opened(self, pool: TrackedPool) -> None:
+        if pool.is_async:
+            self._start(on_loop=True)
+
+    def pool_closed(self, pool: TrackedPool) -> None:
+        # Without a pool that needs it the thread ends: a fork, or a join of all threads, may be near.
+        if not pool.inherited and not pool.is_async and self.thread.alive and not self._is_needed():
+            self.thread.stop()
+
+    def process_ending(self, hook: str) -> None:
+        self.thread.stop()
+
+    def install(self) -> None:
+        """Hook the end of the main thread."""
+        with self.guards.ending:
+            when_main_thread_ends(self._main_thread_ended)
+
+    def uninstall(self) -> None:
+        """Sweep no more."""
+        self.activity.uninstall()
+        self.loop.stop()
+        self.thread.stop()
+
+    def _start(self, on_loop: bool) -> None:
+        if self.over or (self.config.level == "exit" and not self.dump_server.wants_thread):
             return
-        if async_pool is None or self.asking.wants_thread:
-            if not self.sweeper.alive:
-                self.asking.open()
-                self.sweeper.start()
+        if not on_loop or self.dump_server.wants_thread:
+            if not self.thread.alive:
+                self.dump_server.open()
+                self.thread.start()
         else:
-            self.loop_sweeper.start()
-            self.asking.listen_on_loop()
+            self.loop.start()
+            self.dump_server.listen_on_loop()
 
-    def end_idle_sweeper(self) -> None:
-        """Without anything to look after the thread ends: a fork, or a join of all threads, may be near."""
-        with self.stages.parts["sweeper"]:
-            if self.sweeper.alive and not self.needs_sweeper():
-                self.sweeper.stop()
-
-    def needs_sweeper(self) -> bool:
-        """Whether a sync pool is open, or a connection of one that was closed is still out."""
-        any_pool = self.asking.wants_thread or self.ending.kind == "threads"
+    def _is_needed(self) -> bool:
+        """Whether a sync pool is open, or a connection of one that was closed is still checked out."""
+        any_pool = self.dump_server.wants_thread or self.probe.kind == "threads"
         return any(
-            not entry.inherited and (not entry.is_async or any_pool) and (entry.state == "open" or bool(entry.taken()))
-            for entry in self.stages.ledger.pools.copy().values()
+            not pool.inherited and (not pool.is_async or any_pool) and (pool.state == "open" or bool(pool.taken()))
+            for pool in self.ledger.pools.copy().values()
         )
+
+    # sweeps
 
     def sweep(self) -> bool:
-        """The sweeper's look; whether there is to be another."""
-        stages = self.stages
-        part, inspector, blackbox = stages.parts["sweeper"], stages.inspector, stages.blackbox
-        if not part.enabled or self.over:
+        """One sweep of the thread; whether there is to be another."""
+        if not self.guard.enabled or self.over:
             return False
-        with part:
-            self.take_in()
-            entries = stages.ledger.entries()
-            entries += [entry for entry in self.ending.remember(entries) if entry not in entries]
-            inspector.sample(entries, THREADS_A_SWEEP)
-            inspector.watch_activity(entries)
+        with self.guard:
+            self.ledger.synchronize()
+            pools = self.ledger.entries()
+            pools += [pool for pool in self.probe.remember(pools) if pool not in pools]
+            self.checks.sampler.sample(pools, THREADS_PER_SWEEP)
+            self._watch_activity(pools)
             # At its end a program cancels workers in the middle of a connect, and what that costs is no news.
-            for entry in entries if not self.ending.kind else ():
-                balance(entry)
-            self._look_for_the_end(entries)
-            mark = blackbox.mark() if blackbox is not None else 0
-            snapshot = inspector.look(
-                "sweep",
-                entries,
-                with_standing=inspector.activity.installed
-                or bool(stages.config.blackbox)
-                or inspector.has_long_stint(entries),
-            )
-            if blackbox is not None:
-                blackbox.swept(mark, snapshot)
-            if stages.telemetry is not None:
-                stages.telemetry.look()
-            stages.ledger.forget_departed(entries)
-        return part.enabled and self.needs_sweeper()
+            for pool in pools if not self.probe.kind else ():
+                check_slots(pool)
+            self._probe_shutdown(pools)
+            self.observers.sweeping()
+            with_frames = self.activity.installed or bool(self.config.blackbox) or self._has_long_task(pools)
+            snapshot = self.checks.check(self.checks.moment("sweep"), pools, with_frames)
+            self.observers.swept(snapshot)
+            self.ledger.forget_departed(pools)
+        return self.guard.enabled and self._is_needed()
 
     def sweep_on_loop(self) -> bool:
-        """The look of an event loop, needed only where the sweeper has no thread."""
-        if not self.sweeper.alive:
+        """One sweep of an event loop, needed only if there is no thread."""
+        if not self.thread.alive:
             self.sweep()
-        return self.stages.parts["sweeper"].enabled and (
-            bool(self.ending.left_behind)
-            or any(entry.is_async and entry.state == "open" for entry in self.stages.ledger.pools.copy().values())
+        return self.guard.enabled and (
+            bool(self.probe.left_behind)
+            or any(pool.is_async and pool.state == "open" for pool in self.ledger.pools.copy().values())
         )
 
-    def main_thread_over(self) -> None:
-        """The main thread is over; where others are waited for, somebody must be there to say so."""
-        if exits.ends_without_atexit():
-            self.at_exit("multiprocessing")
+    def _watch_activity(self, pools: list[TrackedPool]) -> None:
+        """Record whether connections are at work while one of them has been checked out for long."""
+        old_mono = clock.monotonic() - self.config.held_s / 2
+        wanted = any(connection.taken_mono < old_mono for pool in pools for connection in pool.taken())
+        guard = self.guards.activity
+        with guard:
+            if wanted and not self.activity.installed and guard.enabled:
+                self.activity.install()
+            elif not wanted and self.activity.installed:
+                self.activity.uninstall()
+
+    def _has_long_task(self, pools: list[TrackedPool]) -> bool:
+        """Whether a worker has been in one task for long enough to ask where it is."""
+        old_mono = clock.monotonic() - self.config.held_s / 2
+        return any(task.started_mono < old_mono for pool in pools for task in list(pool.worker_tasks.values()))
+
+    # the end
+
+    def _probe_shutdown(self, pools: list[TrackedPool]) -> None:
+        if self.guards.ending.enabled:
+            with self.guards.ending:
+                if not self.probe.kind:
+                    when_main_thread_ends(self._main_thread_ended)
+                self.checks.ending = self.probe.check(pools)
+
+    def _main_thread_ended(self) -> None:
+        """If other threads are waited for now, a thread must be there that can report so."""
+        if ends_without_atexit():
+            self.give_verdict("multiprocessing")
             return
-        part = self.stages.parts["ending"]
-        if not part.enabled or self.stages.config.level == "exit" or self.over:
+        if not self.guards.ending.enabled or self.config.level == "exit" or self.over:
             return
-        with part:
-            self.take_in()
-            self.ending.look(self.stages.ledger.entries())
-            if self.needs_sweeper() and not self.sweeper.alive and ending.has_threads_to_wait_for():
+        with self.guards.ending:
+            self.ledger.synchronize()
+            self.probe.check(self.ledger.entries())
+            if self._is_needed() and not self.thread.alive and has_threads_to_wait_for():
                 try:
-                    self.sweeper.start()
+                    self.thread.start()
                 except RuntimeError:  # Python 3.12.0 to 3.12.2 start no thread any more
                     pass
-
-    def _look_for_the_end(self, entries: list[TrackedPool]) -> None:
-        part = self.stages.parts["ending"]
-        if part.enabled:
-            with part:
-                if not self.ending.kind:
-                    ending.when_main_thread_is_over(self.main_thread_over)
-                self.stages.inspector.ending = self.ending.look(entries)

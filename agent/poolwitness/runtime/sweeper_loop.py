@@ -1,4 +1,4 @@
-"""The periodic look where there are async pools alone: on their own event loop, since no thread of ours is wanted."""
+"""The timer that sweeps periodically on an event loop: if there are only async pools, no thread of ours is needed."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from poolwitness.guards import Guard, fail
+from poolwitness.guards import Guard
 
 
-class LoopSweeper:
+class SweeperLoop:
     """One timer on each event loop that has open pools.
 
     Args:
-        interval_s: seconds between two looks.
-        look: called in the loop's thread; contains what it raises; False ends the sweeping of that loop.
+        interval_s: seconds between two sweeps.
+        sweep: called in the loop's thread; contains what it raises; False ends the sweeping of that loop.
     """
 
-    def __init__(self, interval_s: float, look: Callable[[], bool]) -> None:
+    def __init__(self, interval_s: float, sweep: Callable[[], bool]) -> None:
         self.interval_s = interval_s
-        self.look = look
+        self.sweep = sweep
         # Never the timers: each holds its loop.
         self._swept: weakref.WeakSet[Any] = weakref.WeakSet()
         self._stopped = False
 
     def start(self) -> None:
-        """Sweep on the loop that is running now, if it is not swept yet."""
+        """Sweep on the loop that runs now, unless it is swept already."""
         asyncio = sys.modules.get("asyncio")
         if asyncio is None:
             return
@@ -36,15 +36,14 @@ class LoopSweeper:
             self._schedule(loop)
 
     def stop(self) -> None:
-        """The timers that are set will find that they are not wanted."""
+        """Timers that are set will do nothing."""
         self._stopped = True
 
     def _schedule(self, loop: Any) -> None:
         def tick(ref: Any) -> None:
-            try:
+            # The loop's exception handler is the program's.
+            with Guard("loop-sweeper"):
                 self._tick(ref)
-            except Exception as error:  # noqa: BLE001 - the loop's exception handler is the program's
-                fail(Guard("loop-sweeper"), type(error), error.__traceback__)
 
         loop.call_later(self.interval_s, tick, weakref.ref(loop))
 
@@ -52,7 +51,7 @@ class LoopSweeper:
         loop = ref()
         if loop is None:
             return
-        if not self._stopped and self.look() and not loop.is_closed():
+        if not self._stopped and self.sweep() and not loop.is_closed():
             self._schedule(loop)
         else:
             self._swept.discard(loop)

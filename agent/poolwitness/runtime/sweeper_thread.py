@@ -1,92 +1,87 @@
-"""The periodic look: one daemon thread, born with the first sync pool, gone before the interpreter is."""
+"""The daemon thread that sweeps periodically: started with the first sync pool, ended before the interpreter ends."""
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from typing import Protocol
 
-from poolwitness.guards import Guard, fail
+from poolwitness.guards import Guard
+from poolwitness.model.startup import clock
 
 NAME = "poolwitness-sweeper"
 LONGEST_WAIT_S = 3600.0
 
 
-class Bell(Protocol):
-    """What the thread waits at between two looks: somebody may ask meanwhile."""
+class WakeableWait(Protocol):
+    """What the thread waits at between two sweeps: it may have something else to do meanwhile."""
 
     def wait(self, timeout_s: float, stop: threading.Event) -> None:
-        """Wait and answer who asks; returns when the time is up, after an answer, when rung or when stopped."""
+        """Return when the time is up, after other work was done, when woken or when stopped."""
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """Make ``wait`` return."""
 
     def leave(self) -> None:
-        """Nobody waits any more."""
+        """The thread ends and waits no more."""
 
 
-class Sweeper:
-    """Calls *look* every *interval_s* seconds until told to stop.
+class SweeperThread:
+    """Calls *sweep* every *interval_s* seconds until told to stop.
 
     Args:
-        interval_s: seconds between two looks; infinity for none.
-        look: called in the sweeper's thread; it contains what it raises, and says False to end the sweeping.
-        bell: what to wait at; None to wait only.
+        interval_s: seconds between two sweeps; infinity for none.
+        sweep: called in the thread; contains what it raises; False ends the thread.
+        waiting: what to wait at.
     """
 
-    def __init__(self, interval_s: float, look: Callable[[], bool], bell: Bell | None = None) -> None:
+    def __init__(self, interval_s: float, sweep: Callable[[], bool], waiting: WakeableWait) -> None:
         self.interval_s = interval_s
-        self.look = look
-        self.bell = bell
+        self.sweep = sweep
+        self.waiting = waiting
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
     @property
     def alive(self) -> bool:
-        """Whether the thread is there; False in a forked child, which has no thread but the forking one."""
+        """Whether the thread runs; False in a forked child, which has no thread but the one that forked."""
         return self._thread is not None and self._thread.is_alive()
 
     def start(self) -> None:
-        """Start the thread, if it is not there; one that has ended is followed by another."""
+        """Start the thread unless it runs.
+
+        Raises:
+            RuntimeError: no thread can be started.
+        """
         if not self.alive:
             stop = self._stop = threading.Event()
 
             def run() -> None:
-                try:
+                # threading.excepthook is the program's.
+                with Guard(NAME):
                     self._run(stop)
-                except Exception as error:  # noqa: BLE001 - threading.excepthook is the program's
-                    fail(Guard(NAME), type(error), error.__traceback__)
 
             self._thread = threading.Thread(target=run, name=NAME, daemon=True)
             self._thread.start()
 
     def stop(self, timeout_s: float = 1.0) -> None:
-        """End the thread and wait for it, since a daemon thread that outlives atexit is frozen where it stands."""
+        """End the thread and wait for it, since a daemon thread that outlives atexit is frozen where it is."""
         self._stop.set()
         thread = self._thread
         if thread is not None and thread is not threading.current_thread() and thread.is_alive():
-            if self.bell is not None:
-                self.bell.ring()
+            self.waiting.wake()
             thread.join(timeout_s)
 
     def _run(self, stop: threading.Event) -> None:
         try:
-            due_mono = time.monotonic() + self.interval_s
+            due_mono = clock.monotonic() + self.interval_s
             while not stop.is_set():
-                self._wait(stop, min(max(0.0, due_mono - time.monotonic()), LONGEST_WAIT_S))
+                self.waiting.wait(min(max(0.0, due_mono - clock.monotonic()), LONGEST_WAIT_S), stop)
                 if stop.is_set():
                     return
-                if time.monotonic() >= due_mono:
-                    if not self.look():
+                if clock.monotonic() >= due_mono:
+                    if not self.sweep():
                         return
-                    due_mono = time.monotonic() + self.interval_s
+                    due_mono = clock.monotonic() + self.interval_s
         finally:
-            if self.bell is not None:
-                self.bell.leave()
-
-    def _wait(self, stop: threading.Event, timeout_s: float) -> None:
-        if self.bell is not None:
-            self.bell.wait(timeout_s, stop)
-        else:
-            stop.wait(timeout_s)
+            self.waiting.leave()

@@ -1,28 +1,27 @@
-"""Compare what a pool counts with what can be seen: slots that nobody has are not coming back."""
+"""Compare what a pool counts with what can be accounted for: slots that no one has are not coming back."""
 
 from __future__ import annotations
 
 from poolwitness.ledger.pools import TrackedPool
 
-# A connection may be between two hands for a moment; three looks apart it is not.
-LOOKS = 3
+# A connection may be between two holders for a moment; three sweeps apart it is not.
+SWEEPS = 3
 
 
-def balance(entry: TrackedPool) -> None:
-    """Update ``entry.unaccounted``; connections that workers are making, mending or resetting are given their time."""
-    pool = entry.ref()
-    connects = entry.connects
-    if pool is None or entry.state != "open" or entry.inherited:
+def check_slots(pool: TrackedPool) -> None:
+    """Update ``pool.unaccounted``; connections that workers are making, closing or resetting are given time."""
+    host, connects = pool.ref(), pool.connects
+    if host is None or pool.state != "open" or pool.inherited:
         return
-    busy = bool(entry.stints) or (connects is not None and (connects.failing or connects.in_flight > 0))
-    tasks = getattr(pool, "_tasks", None)
+    busy = bool(pool.worker_tasks) or (connects is not None and (connects.failing or connects.in_flight > 0))
+    tasks = getattr(host, "_tasks", None)
     if busy or tasks is None or tasks.qsize() or connects is None:
-        entry.unaccounted_looks = 0
+        pool.unaccounted_looks = 0
         return
-    missing = pool._nconns - len(pool._pool) - len(entry.taken()) - len(entry.lost)
+    missing = host._nconns - len(host._pool) - len(pool.taken()) - len(pool.lost)
     if missing <= 0:
-        entry.unaccounted_looks = entry.unaccounted = 0
+        pool.unaccounted_looks = pool.unaccounted = 0
         return
-    entry.unaccounted_looks += 1
-    if entry.unaccounted_looks >= LOOKS:
-        entry.unaccounted = missing
+    pool.unaccounted_looks += 1
+    if pool.unaccounted_looks >= SWEEPS:
+        pool.unaccounted = missing

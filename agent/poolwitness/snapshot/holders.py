@@ -1,4 +1,4 @@
-"""Where a holder stands now: the stack of a thread, or of a task through what it awaits."""
+"""Find where threads, greenlets and tasks are now: the stack of each, or what a task awaits."""
 
 from __future__ import annotations
 
@@ -7,64 +7,54 @@ import threading
 from types import CodeType, FrameType
 from typing import Any
 
-from poolwitness.ledger.connections import ThreadHolder
-from poolwitness.ledger.pools import TrackedConnection
-from poolwitness.ledger.stacks import capture_from, resolve
-from poolwitness.model.records import Stack
-from poolwitness.snapshot.frames import current_frames
+from poolwitness.ledger.connections import ThreadHolder, TrackedConnection, current_task
+from poolwitness.ledger.stacks import capture, current_frames, resolve
+from poolwitness.model.locations import Stack
 
 DEEPEST = 24
 
 
 class ThreadFrames:
-    """The frames of every thread at one moment, taken once for all holders; call ``done`` to let go of them."""
+    """The frames of every thread at one moment, taken once for all holders; call `release` when done."""
 
     def __init__(self) -> None:
         self.frames: dict[int, FrameType] = current_frames()
 
-    def done(self) -> None:
+    def release(self) -> None:
         """Let go of the frames, and with them of the locals that they keep alive."""
         self.frames = {}
 
     def of_thread(self, ident: int | None) -> Stack | None:
-        """Where a thread stands; None when it has ended."""
+        """Where a thread is; None when it has ended."""
         frame = self.frames.get(ident) if ident is not None else None
-        return resolve(capture_from(frame, DEEPEST)) if frame is not None else None
+        return resolve(capture(frame, DEEPEST)) if frame is not None else None
 
-    def of_slot(self, slot: TrackedConnection) -> tuple[bool, Stack | None]:
-        """Whether the holder of a connection is still there, and where it stands."""
-        holder = slot.holder
+    def of_holder(self, connection: TrackedConnection) -> tuple[bool, Stack | None]:
+        """Whether the holder of a connection is still alive, and where it is."""
+        holder = connection.holder
         if holder is None:
             return True, None
         if isinstance(holder, ThreadHolder):
-            if not holder.is_there(self.frames):
+            if not holder.is_alive(self.frames):
                 return False, None
             greenlet = holder.greenlet() if holder.greenlet is not None else None
             return True, self.of_thread(holder.ident) if greenlet is None else of_greenlet(greenlet)
         task = holder.task()
         if task is None or task.done():
             return False, None
-        # The task that runs now awaits nothing: it stands where this thread does.
-        return True, self.of_thread(threading.get_ident()) if task is _running_task() else of_task(task)
-
-
-def _running_task() -> Any:
-    asyncio = sys.modules.get("asyncio")
-    try:
-        return asyncio.current_task() if asyncio is not None else None
-    except RuntimeError:  # no running loop
-        return None
+        # The task that runs now awaits nothing: it is where this thread is.
+        return True, self.of_thread(threading.get_ident()) if task is current_task() else of_task(task)
 
 
 def of_greenlet(greenlet: Any) -> Stack | None:
-    """Where a greenlet stands: the one that runs now has no frame of its own to give."""
+    """Where a greenlet is: the one that runs now has no frame of its own to give."""
     running = greenlet is sys.modules["greenlet"].getcurrent()
     frame = sys._getframe(1) if running else greenlet.gr_frame
-    return resolve(capture_from(frame, DEEPEST)) if frame is not None else None
+    return resolve(capture(frame, DEEPEST)) if frame is not None else None
 
 
 def of_task(task: Any) -> Stack | None:
-    """Where a task stands: its coroutine, and what that awaits, innermost first."""
+    """Where a task is: its coroutine, and what that awaits, innermost first."""
     raw: list[CodeType | int] = []
     coroutine = task.get_coro()
     for _ in range(DEEPEST):

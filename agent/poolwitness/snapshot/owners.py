@@ -1,4 +1,4 @@
-"""Who keeps a pool or a connection alive: the shortest path from a root to it, names and types only.
+"""Find what keeps a pool or a connection alive: the shortest path from a root to it, names and types only.
 
 One walk forward from the roots serves all targets; it uses `gc.get_referents` alone, which runs none of the
 program's code, and looks at names only along a path that was found.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import gc
 import itertools
 import sys
-import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from types import (
@@ -27,16 +26,39 @@ from types import (
 )
 from typing import Any
 
-from poolwitness.ledger.stacks import kind_of
-from poolwitness.snapshot.frames import current_frames
+from poolwitness.guards import Guard
+from poolwitness.ledger.connections import TrackedConnection
+from poolwitness.ledger.pools import TrackedPool
+from poolwitness.ledger.stacks import current_frames
+from poolwitness.model.code_owner import code_owner
+from poolwitness.model.startup import clock
 
 BUDGET_S = 0.05
+MOST_TARGETS = 200
 DEEPEST = 24  # an attribute is two steps where the object's dict is an object of its own
 LONGEST = 200
 # What holds more than this is data, and to look through all of it takes long.
 LARGEST = 20_000
 # Walking into these leads everywhere and explains nothing.
 _OPAQUE = (str, bytes, bytearray, int, float, complex, bool, type(None))
+
+
+def find_owners(pools: Sequence[TrackedPool], guard: Guard) -> None:
+    """Record what keeps the open pools, and the connections that are checked out, alive.
+
+    Args:
+        pools: those of the ledger.
+        guard: contains what our lines raise.
+    """
+    own = [pool for pool in pools if not pool.inherited]
+    kept: list[TrackedPool | TrackedConnection] = [pool for pool in own if pool.state == "open"]
+    kept += [connection for pool in own for connection in pool.checkouts()]
+    with guard:
+        if not guard.enabled:
+            return
+        targets = {id(target): each for each in kept if (target := each.ref()) is not None}
+        for key, path in owners_of([each.ref() for each in list(targets.values())[:MOST_TARGETS]]).items():
+            targets[key].retained_by = path
 
 
 def owners_of(targets: Sequence[Any], budget_s: float = BUDGET_S) -> dict[int, str]:
@@ -53,7 +75,7 @@ def owners_of(targets: Sequence[Any], budget_s: float = BUDGET_S) -> dict[int, s
     found: dict[int, str] = {}
     if not wanted:
         return found
-    deadline_mono = time.monotonic() + budget_s
+    deadline_mono = clock.monotonic() + budget_s
     # id -> (object, id of the parent or a root's label)
     seen: dict[int, tuple[Any, int | str]] = {}
     queue: deque[tuple[Any, int]] = deque()
@@ -65,7 +87,7 @@ def owners_of(targets: Sequence[Any], budget_s: float = BUDGET_S) -> dict[int, s
             queue.append((root, 0))
     while queue and wanted:
         steps += 1
-        if not steps % 64 and time.monotonic() > deadline_mono:
+        if not steps % 64 and clock.monotonic() > deadline_mono:
             break
         parent, depth = queue.popleft()
         if _is_large(parent):
@@ -92,7 +114,7 @@ def _roots() -> Iterator[tuple[str, Any]]:
             continue
         spelled = _MODULE_DICT.__get__(module)
         file = spelled.get("__file__")
-        kind = kind_of(file) if isinstance(file, str) else "application" if name == "__main__" else "stdlib"
+        kind = code_owner(file) if isinstance(file, str) else "application" if name == "__main__" else "stdlib"
         if kind == "application":
             application.append((name, spelled))
         elif kind == "installed" and not name.startswith(("structlog", "psutil")):
@@ -102,7 +124,7 @@ def _roots() -> Iterator[tuple[str, Any]]:
     for frame in list(current_frames().values()):
         current: FrameType | None = frame
         while current is not None:
-            if current is not me and kind_of(current.f_code.co_filename) in ("application", "installed"):
+            if current is not me and code_owner(current.f_code.co_filename) in ("application", "installed"):
                 yield f"{current.f_code.co_name}()", _locals_of(current)
             current = current.f_back
     yield from _task_roots()
@@ -151,7 +173,7 @@ def _is_foreign(child: Any) -> bool:
     if _is(child, (ModuleType,)):
         return True
     if _is(child, (FunctionType,)):
-        return kind_of(child.__code__.co_filename) in ("agent", "stdlib", "psycopg")
+        return code_owner(child.__code__.co_filename) in ("agent", "stdlib", "psycopg")
     if _is(child, (type,)):
         return _module_of(child).partition(".")[0] in ("builtins", "psycopg", "psycopg_pool", "poolwitness")
     return _module_of(type(child)).partition(".")[0] == "poolwitness"

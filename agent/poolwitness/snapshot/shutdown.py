@@ -1,6 +1,6 @@
-"""See that the program is ending and cannot: the main thread is over, or asyncio.run is, and something is waited for.
+"""Detect that the program is ending and cannot: the main thread or asyncio.run is over, and something is waited for.
 
-Python joins the threads that are no daemons before it runs a single atexit callback, so nobody else would say it.
+Python joins the threads that are not daemons before it runs any atexit callback, so nothing else would report it.
 """
 
 from __future__ import annotations
@@ -8,15 +8,15 @@ from __future__ import annotations
 import os
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from types import FrameType
 from typing import Any
 
 from poolwitness.ledger.connections import TaskHolder, ThreadHolder
 from poolwitness.ledger.pools import TrackedPool
+from poolwitness.ledger.stacks import current_frames
 from poolwitness.model.records import Ending
-from poolwitness.snapshot.frames import current_frames
+from poolwitness.model.startup import clock
 from poolwitness.snapshot.holders import ThreadFrames, of_task
 from poolwitness.snapshot.take import status_of
 
@@ -36,62 +36,62 @@ class ShutdownProbe:
         # Async pools that the collector took from their workers: asyncio.run may wait for those all the same.
         self.left_behind: list[TrackedPool] = []
 
-    def remember(self, entries: Iterable[TrackedPool]) -> list[TrackedPool]:
-        """The pools that are gone and whose tasks are not.
+    def remember(self, pools: Iterable[TrackedPool]) -> list[TrackedPool]:
+        """The pools that are gone while their tasks are not.
 
         Args:
-            entries: those known now, and those that were dropped since the last look.
+            pools: those that are known now, and those that were dropped since the last sweep.
         """
-        known = dict.fromkeys([*self.left_behind, *entries])
-        self.left_behind = [entry for entry in known if _has_tasks_left(entry)][:MOST_LEFT_BEHIND]
+        known = dict.fromkeys([*self.left_behind, *pools])
+        self.left_behind = [pool for pool in known if _has_tasks_left(pool)][:MOST_LEFT_BEHIND]
         return self.left_behind
 
-    def look(self, entries: Iterable[TrackedPool]) -> Ending | None:
-        """Where the main thread is past its last line, what it waits for.
+    def check(self, pools: Iterable[TrackedPool]) -> Ending | None:
+        """What the main thread waits for, if it is past its last line.
 
         Args:
-            entries: the pools; only with one that is open, or has a connection out, is there anything to say.
+            pools: the ledger's; None is the answer unless one is open or has a connection checked out.
         """
-        entries = [entry for entry in entries if not entry.inherited and (entry.state == "open" or entry.taken())]
-        entries += self.left_behind
+        pools = [pool for pool in pools if not pool.inherited and (pool.state == "open" or pool.taken())]
+        pools += self.left_behind
         frame = _main_frame()
         kind, loop = _stage(frame)
         del frame
-        now_mono = time.monotonic()
+        now_mono = clock.monotonic()
         if kind != self.kind:
             self.kind, self.since_mono, self._used_mono = kind, now_mono, now_mono
-            self._requests = _requests(entries)
-        if not kind or not entries:
+            self._requests = _requests(pools)
+        if not kind or not pools:
             return None
-        requests = _requests(entries)
-        if requests != self._requests or any(_is_at_work(entry) for entry in entries):
+        requests = _requests(pools)
+        if requests != self._requests or any(_is_at_work(pool) for pool in pools):
             self._used_mono = now_mono
         self._requests = requests
-        waited = _tasks(entries, loop) if kind == "tasks" else _threads(entries)
+        waited = _tasks(pools, loop) if kind == "tasks" else _threads(pools)
         if not waited:
             return None
-        name, where, entry = waited[0]
-        open_pools = [entry for entry in entries if entry.state == "open"]
-        if entry is None and len(open_pools) == 1:
-            entry = open_pools[0]
+        name, where, pool = waited[0]
+        open_pools = [pool for pool in pools if pool.state == "open"]
+        if pool is None and len(open_pools) == 1:
+            pool = open_pools[0]
         return Ending(
             kind=kind,
             since_mono=self.since_mono,
             seconds=now_mono - self.since_mono,
             quiet_s=now_mono - self._used_mono,
             waits_for=name,
-            waits_for_pool=bool(entry is not None and kind == "tasks" and _is_worker(entry, name)),
+            waits_for_pool=bool(pool is not None and kind == "tasks" and _is_worker(pool, name)),
             where=where,
             count=len(waited),
-            pool_id=entry.id if entry is not None else 0,
+            pool_id=pool.id if pool is not None else 0,
             exception=_uncaught() if kind == "threads" else "",
         )
 
 
-def _has_tasks_left(entry: TrackedPool) -> bool:
-    if not entry.is_async or entry.inherited or entry.state != "dropped":
+def _has_tasks_left(pool: TrackedPool) -> bool:
+    if not pool.is_async or pool.inherited or pool.state != "dropped":
         return False
-    return any((task := ref()) is not None and not task.done() for _, ref, _, _ in entry.threads)
+    return any((task := runner.ref()) is not None and not task.done() for runner in pool.runners)
 
 
 def _main_frame() -> FrameType | None:
@@ -119,7 +119,7 @@ def has_threads_to_wait_for() -> bool:
 
 
 def _not_daemons() -> list[threading.Thread]:
-    # Not enumerate(): it takes a lock that a thread of the program may have.
+    # Not enumerate(): it takes a lock that a thread of the program may hold.
     active: dict[int, threading.Thread] = threading._active.copy()  # type: ignore[attr-defined]
     main = threading.main_thread()
     return [thread for thread in active.values() if thread is not main and not thread.daemon and thread.is_alive()]
@@ -128,88 +128,54 @@ def _not_daemons() -> list[threading.Thread]:
 Waited = tuple[str, Any, TrackedPool | None]
 
 
-def _threads(entries: list[TrackedPool]) -> list[Waited]:
+def _threads(pools: list[TrackedPool]) -> list[Waited]:
     """The threads that Python waits for, one that has a connection first."""
     holding = {
-        slot.holder.ident: entry for entry in entries for slot in entry.taken() if isinstance(slot.holder, ThreadHolder)
+        connection.holder.ident: pool
+        for pool in pools
+        for connection in pool.taken()
+        if isinstance(connection.holder, ThreadHolder)
     }
-    standing = ThreadFrames()
+    frames = ThreadFrames()
     try:
         found = [
-            (f"thread {thread.name!r}", standing.of_thread(thread.ident), holding.get(thread.ident or 0))
+            (f"thread {thread.name!r}", frames.of_thread(thread.ident), holding.get(thread.ident or 0))
             for thread in _not_daemons()[:50]
         ]
     finally:
-        standing.done()
+        frames.release()
     return sorted(found, key=lambda each: each[2] is None)
 
 
-def _tasks(entries: list[TrackedPool], loop: Any) -> list[Waited]:
+def _tasks(pools: list[TrackedPool], loop: Any) -> list[Waited]:
     """The tasks that were cancelled and go on, the pools' own first."""
     asyncio = sys.modules.get("asyncio")
     if asyncio is None or loop is None:
         return []
     tasks = [task for task in asyncio.all_tasks(loop) if not task.done()]
-    owners = {id(ref()): entry for entry in entries for _, ref, _, _ in entry.threads}
-    for entry in entries:
-        for slot in entry.out:
-            if isinstance(slot.holder, TaskHolder):
-                owners[id(slot.holder.task())] = entry
+    owners = {id(runner.ref()): pool for pool in pools for runner in pool.runners}
+    for pool in pools:
+        for connection in pool.checkouts():
+            if isinstance(connection.holder, TaskHolder):
+                owners[id(connection.holder.task())] = pool
     found = [(f"task {task.get_name()!r}", of_task(task), owners.get(id(task))) for task in tasks[:50]]
     return sorted(found, key=lambda each: (each[2] is None, each[0]))
 
 
-def _is_worker(entry: TrackedPool, name: str) -> bool:
-    return any(name == f"task {known!r}" for _, _, known, _ in entry.threads)
+def _is_worker(pool: TrackedPool, name: str) -> bool:
+    return any(name == f"task {runner.name!r}" for runner in pool.runners)
 
 
-def _requests(entries: list[TrackedPool]) -> list[tuple[int, int]]:
-    return [(entry.id, entry.stats().get("requests_num", 0)) for entry in entries]
+def _requests(pools: list[TrackedPool]) -> list[tuple[int, int]]:
+    return [(pool.id, pool.stats().get("requests_num", 0)) for pool in pools]
 
 
-def _is_at_work(entry: TrackedPool) -> bool:
-    return entry.stats().get("requests_waiting", 0) > 0 or any(status_of(slot) == "active" for slot in entry.taken())
+def _is_at_work(pool: TrackedPool) -> bool:
+    waiting = pool.stats().get("requests_waiting", 0) > 0
+    return waiting or any(status_of(connection) == "active" for connection in pool.taken())
 
 
 def _uncaught() -> str:
-    """The exception that ended the main thread, where one did: then nobody meant the program to live on."""
+    """The exception that ended the main thread, if one did: then the program was not meant to live on."""
     error = getattr(sys, "last_value", None)
     return type(error).__name__ if error is not None else ""
-
-
-_listeners: list[Callable[[], None]] = []
-_registered: list[bool] = []
-
-
-def when_main_thread_is_over(listener: Callable[[], None]) -> None:
-    """Call *listener* in the main thread when that is over, before Python waits for any other.
-
-    Asked again, it makes sure to be called before the thread pools of concurrent.futures are waited for, which wait in
-    the same way: the last to register is the first to be called. An exception there would keep Python from waiting.
-
-    Args:
-        listener: called once at the most.
-    """
-    _listeners[:] = [listener]
-    with_executors = "concurrent.futures.thread" in sys.modules
-    register = getattr(threading, "_register_atexit", None)
-    if register is None or with_executors in _registered or (_registered and not with_executors):
-        return
-    _registered.append(with_executors)
-    try:
-        register(_over)
-    except RuntimeError:  # it is over already
-        pass
-
-
-def forget() -> None:
-    """Call nobody any more."""
-    _listeners.clear()
-
-
-def _over() -> None:
-    try:
-        while _listeners:
-            _listeners.pop()()
-    except Exception:  # noqa: BLE001 - Python would go on without waiting for the program's threads
-        pass

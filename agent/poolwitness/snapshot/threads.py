@@ -1,121 +1,50 @@
-"""What the operating system knows of threads: the one module that names psutil."""
+"""Sample the threads that pools run on: their state, CPU time and context switches."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sys
-from typing import Any
-
-import psutil
+from poolwitness.guards import Guard
+from poolwitness.ledger.os_threads import ThreadSample, sample
+from poolwitness.ledger.pools import TrackedPool
 
 
-class ThreadSample:
-    """CPU time, state and context switches of one thread at one moment; None where this system does not tell."""
-
-    __slots__ = ("cpu_system_s", "cpu_user_s", "started_at", "state", "switches_involuntary", "switches_voluntary")
-
-    def __init__(self) -> None:
-        self.cpu_user_s: float | None = None
-        self.cpu_system_s: float | None = None
-        self.started_at: float | None = None
-        self.state: str | None = None
-        self.switches_voluntary: int | None = None
-        self.switches_involuntary: int | None = None
-
-    def fields(self) -> dict[str, Any]:
-        """The sample under the names of WorkerRecord."""
-        return {name: getattr(self, name) for name in self.__slots__}
-
-
-def sample(native_ids: set[int], previous: dict[int, ThreadSample] | None = None) -> dict[int, ThreadSample]:
-    """Sample threads of this process.
+class ThreadSampler:
+    """Samples the pools' threads in turn, so that a sweep costs the same however many there are.
 
     Args:
-        native_ids: the threads wanted, by the operating system's ids.
-        previous: earlier samples, whose start time need not be read again.
-
-    Returns:
-        A sample a thread that is still there.
+        guard: contains what our lines raise; a verdict without samples is still one.
     """
-    samples: dict[int, ThreadSample] = {}
-    if sys.platform == "linux":
-        known = previous or {}
-        # On a machine of many processors the file that it is read from takes the kernel a millisecond to write.
-        booted_at = _booted_at() if native_ids - known.keys() else None
-        for native_id in native_ids:
-            # It has ended, or this is a kernel that tells less.
-            with contextlib.suppress(OSError, IndexError, ValueError):
-                samples[native_id] = _of_proc(native_id, known.get(native_id), booted_at)
-        return samples
-    for thread in psutil.Process(os.getpid()).threads():
-        if thread.id in native_ids:
-            found = samples[thread.id] = ThreadSample()
-            found.cpu_user_s = thread.user_time
-            found.cpu_system_s = thread.system_time
-    return samples
 
+    def __init__(self, guard: Guard) -> None:
+        self.guard = guard
+        self._next = 0
 
-def _booted_at() -> float | None:
-    try:
-        return float(psutil.boot_time())
-    except (OSError, RuntimeError):  # a container that hides it
-        return None
+    def sample(self, pools: list[TrackedPool], most: int) -> None:
+        """Ask the operating system about at most *most* threads of these pools."""
+        if self.guard.enabled:
+            with self.guard:
+                self._sample(pools, most)
 
-
-def _of_proc(native_id: int, earlier: ThreadSample | None, booted_at: float | None) -> ThreadSample:
-    # psutil asks about all threads of the process to tell the times of one, and takes half a millisecond to tell the
-    # state of one: at the verdict that was a third of all.
-    with open(f"/proc/self/task/{native_id}/stat", "rb") as stat:
-        # proc_pid_stat(5): the name, in parentheses, may hold any character; the state is field 3.
-        fields = stat.read().rpartition(b")")[2].split()
-    with open(f"/proc/self/task/{native_id}/status", "rb") as status:
-        switches = dict(line.split(b":", 1) for line in status.read().splitlines() if b"ctxt_switches" in line)
-    ticks_a_second = os.sysconf("SC_CLK_TCK")
-    found = ThreadSample()
-    found.state = _STATES.get(fields[0])
-    found.cpu_user_s = int(fields[11]) / ticks_a_second
-    found.cpu_system_s = int(fields[12]) / ticks_a_second
-    if earlier is not None:
-        found.started_at = earlier.started_at
-    elif booted_at is not None:
-        found.started_at = booted_at + int(fields[19]) / ticks_a_second
-    if len(switches) == 2:
-        found.switches_voluntary = int(switches[b"voluntary_ctxt_switches"])
-        found.switches_involuntary = int(switches[b"nonvoluntary_ctxt_switches"])
-    return found
-
-
-# proc_pid_stat(5), under psutil's names.
-_STATES: dict[bytes, str] = {
-    b"R": psutil.STATUS_RUNNING,
-    b"S": psutil.STATUS_SLEEPING,
-    b"D": psutil.STATUS_DISK_SLEEP,
-    b"T": psutil.STATUS_STOPPED,
-    b"t": psutil.STATUS_TRACING_STOP,
-    b"Z": psutil.STATUS_ZOMBIE,
-    b"X": psutil.STATUS_DEAD,
-    b"I": psutil.STATUS_IDLE,
-}
-
-
-def started(pid: int) -> int:
-    """When a process started, in a unit of the system's own by which two can be told apart; 0 where none is running."""
-    if sys.platform == "linux":
-        try:
-            with open(f"/proc/{pid}/stat", "rb") as stat:
-                after_name = stat.read().rpartition(b")")[2].split()
-        except OSError:
-            return 0
-        # proc_pid_stat(5): state and starttime, in ticks since the system started, are fields 3 and 22.
-        return 0 if after_name[0] in (b"Z", b"X") else int(after_name[19])
-    try:
-        process = psutil.Process(pid)
-        return 0 if process.status() == psutil.STATUS_ZOMBIE else int(process.create_time() * 1000)
-    except psutil.Error:
-        return 0
-
-
-def count() -> int:
-    """How many threads this process has, ours and the program's."""
-    return int(psutil.Process(os.getpid()).num_threads())
+    def _sample(self, pools: list[TrackedPool], most: int) -> None:
+        wanted = [
+            (pool, runner.native_id)
+            for pool in pools
+            if not pool.inherited
+            for runner in pool.runners
+            if runner.native_id is not None
+        ]
+        if not wanted:
+            return
+        if len(wanted) > most:
+            start = self._next % len(wanted)
+            wanted = (wanted[start:] + wanted[:start])[:most]
+            self._next += most
+        previous: dict[int, ThreadSample] = {}
+        for pool, native_id in wanted:
+            if pool.thread_samples and native_id in pool.thread_samples:
+                previous[native_id] = pool.thread_samples[native_id]
+        found = sample({native_id for _, native_id in wanted}, previous)
+        for pool, native_id in wanted:
+            if native_id in found:
+                if pool.thread_samples is None:
+                    pool.thread_samples = {}
+                pool.thread_samples[native_id] = found[native_id]

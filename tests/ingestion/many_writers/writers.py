@@ -25,7 +25,7 @@ from poolwitness.diagnose.lifecycle import exit_delayed
 from poolwitness.guards import Guard
 from poolwitness.model.findings import Finding
 from poolwitness.model.records import PoolRecord, Stack
-from poolwitness.report import events
+from poolwitness.report import build
 from poolwitness.report.open_sinks import open_sinks
 from poolwitness.report.pipeline import Pipeline
 from poolwitness.report.pool_totals import PoolTotals
@@ -48,7 +48,7 @@ def pool_of_depth(depth: int) -> PoolRecord:
     frames = [origin]
     for number in range(depth):
         frames.append(snapshots.frame(number, f"/srv/shop/{'pack/' * (number % 5)}vüw.py", f"step_{number}"))
-    return snapshots.pool(id=depth, name=f"shop-{depth}", made=Stack(tuple(frames), origin))
+    return snapshots.pool(id=depth, name=f"shop-{depth}", created=Stack(tuple(frames), origin))
 
 
 def real_events(seed: int) -> list[Named]:
@@ -60,10 +60,10 @@ def real_events(seed: int) -> list[Named]:
         found: Finding = exit_delayed(pool, (3, 13, 0), "5.0", chance.choice(["", "PythonFinalizationError"]))
         name, event = chance.choice(
             (
-                ("poolwitness.pool.opened", events.pool_opened(pool)),
-                ("poolwitness.pool.closed", events.pool_closed(snapshots.closed(pool))),
-                ("poolwitness.finding", events.finding(found)),
-                ("poolwitness.finding.held_back", events.held_back(found, 7)),
+                ("poolwitness.pool.opened", build.pool_opened(pool)),
+                ("poolwitness.pool.closed", build.pool_closed(snapshots.closed(pool))),
+                ("poolwitness.finding", build.finding(found)),
+                ("poolwitness.finding.held_back", build.held_back(found, 7)),
                 chance.choice([(name, samples.own_fields(event)) for name, event in samples.EVENTS_BY_NAME.items()]),
             )
         )
@@ -96,7 +96,7 @@ class Writer:
     def __init__(self, output: str) -> None:
         config = Config.from_environ({"POOLWITNESS_OUTPUT": output, "POOLWITNESS_FORMAT": "json"})
         problems: list[str] = []
-        self.pipeline = Pipeline(open_sinks(config, problems))
+        self.pipeline = Pipeline(open_sinks(config, problems, {}, {}))
         (sink,) = self.pipeline.fd_sinks()
         assert isinstance(sink, FdSink) and not problems, problems
         self.sink = sink
@@ -134,7 +134,7 @@ class Writer:
         teller = Reporter(self.pipeline, Guard("report"))
         snapshot = snapshots.snapshot()
         while True:
-            event = events.verdict(teller, {}, PoolTotals(), snapshot, "atexit", self.pipeline.lost)
+            event = build.verdict(teller, {}, PoolTotals(), snapshot, "atexit", self.pipeline.lost)
             if self.write("poolwitness.verdict", event, PATIENCE_S):
                 return
 

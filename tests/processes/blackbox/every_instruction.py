@@ -50,7 +50,7 @@ class Stepper:
         return self if name in WRITING else None
 
     def _look(self, where: str) -> None:
-        black_box = agent.current().load().stages.blackbox
+        black_box = agent.current().blackbox
         writer = black_box._writer if black_box is not None else None
         if writer is None:
             return
@@ -95,14 +95,14 @@ def main() -> None:
         with contextlib.suppress(PoolTimeout):
             one.getconn(timeout=0.05)
         one.putconn(second)
-        agent.current().load().looking.sweep()
+        agent.current().sweep.sweep()
         stepper.out.discard("one")
         one.putconn(first)
         del first, second
     lost = one.getconn()
     del lost
     gc.collect()
-    agent.current().load().looking.sweep()
+    agent.current().sweep.sweep()
     stepper.pools.discard("one")
     one.close()
     stepper.pools.discard("zero")
@@ -110,7 +110,7 @@ def main() -> None:
     pools.clear()
     del one
     gc.collect()
-    agent.current().load().looking.sweep()
+    agent.current().sweep.sweep()
     sys.settrace(None)
     two.putconn(kept)
     two.close()

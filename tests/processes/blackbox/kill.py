@@ -15,7 +15,7 @@ import tests
 from poolwitness.blackbox import directory as files
 from poolwitness.blackbox import reader
 from poolwitness.blackbox.contents import Remains
-from poolwitness.cli.postmortem_events import events
+from poolwitness.cli.postmortem import events_of
 from tests.processes.blackbox.journal import ASKING, CLOSING, GIVING_BACK, HAS, MADE, MAKING, Journal, Page
 from tests.support.programs import environment
 
@@ -76,7 +76,7 @@ def compare(remains: Remains, pages: list[Page]) -> list[str]:
     Returns:
         A sentence for everything that is missing, and for everything that is invented.
     """
-    told = list(events(remains, 0))
+    told = list(events_of(remains, []))
     pools = {event["db.client.connection.pool.name"]: event for name, event in told if name == "poolwitness.pool.state"}
     out = {event["poolwitness.holder"]: event for name, event in told if name == "poolwitness.holder"}
     waiting = {event["poolwitness.holder"]: event for name, event in told if name == "poolwitness.request"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -20,8 +19,33 @@ from tests.support.programs import strict
 PROGRAMS = Path(__file__).parent / "programs"
 PATIENCE_S = 60.0
 
-Document = dict[str, Any]
+Event = dict[str, Any]
 Completed = subprocess.CompletedProcess[str]
+
+
+class State:
+    """A report of the live state: its events, by their names."""
+
+    def __init__(self, events: list[Event]) -> None:
+        self.events = events
+        self.process = events[0]
+        assert self.process["event"] == "poolwitness.state"
+        assert {event["poolwitness.report_id"] for event in events} == {self.process["poolwitness.report_id"]}
+        assert [event["poolwitness.seq"] for event in events] == list(range(1, len(events) + 1))
+
+    def named(self, name: str) -> list[Event]:
+        """The events of one name, without what stands before each name."""
+        return [event for event in self.events if event["event"] == f"poolwitness.{name}"]
+
+    @property
+    def pools(self) -> dict[str, Event]:
+        """The pools by name."""
+        return {event["db.client.connection.pool.name"]: event for event in self.named("pool.state")}
+
+    @property
+    def findings(self) -> dict[str, Event]:
+        """One finding of each rule, by its code."""
+        return {event["poolwitness.rule"]: event for event in self.named("finding")}
 
 
 @dataclass
@@ -60,13 +84,13 @@ class Running:
         """What it has written there so far."""
         return self.stderr_file.read_text(encoding="utf-8", errors="replace")
 
-    def events(self, name: str = "") -> list[Document]:
+    def events(self, name: str = "") -> list[Event]:
         """The agent's events so far, all or those of a name."""
         lines = self.stderr().splitlines(keepends=True)
         told = [strict(line.encode()) for line in lines if line.startswith("{") and line.endswith("\n")]
         return [event for event in told if not name or event["event"] == name]
 
-    def wait_for(self, name: str, count: int = 1) -> list[Document]:
+    def wait_for(self, name: str, count: int = 1) -> list[Event]:
         """Poll until there are so many events of a name."""
         deadline_mono = time.monotonic() + PATIENCE_S
         while len(found := self.events(name)) < count:
@@ -126,14 +150,12 @@ def dump(pid: int | str, *words: str, python: str = sys.executable, **environ: s
     )
 
 
-def document(pid: int, *words: str, **environ: str) -> Document:
-    """The document that a process answers with."""
+def state_of(pid: int, *words: str, **environ: str) -> State:
+    """What a process answers."""
     # Patient: how quick it is has tests of its own.
     done = dump(pid, "--format", "json", "--timeout", "30", *words, **environ)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
-    found = json.loads(done.stdout)
-    assert isinstance(found, dict)
-    return found
+    return State([strict(line.encode()) for line in done.stdout.splitlines(keepends=True)])
 
 
 def refusal(done: Completed, status: int = 1) -> str:

@@ -50,11 +50,11 @@ class Expected:
         """
         entry = self.entry()
         entry.note_peak()
-        seen = {id(slot.ref()): slot.holder.name if slot.holder is not None else "" for slot in entry.out}
+        seen = {id(slot.ref()): slot.holder.name if slot.holder is not None else "" for slot in entry.checkouts()}
         modelled = {id(held.conn): held.holder for held in self.out}
         assert seen == modelled, f"the ledger has {seen}, the model {modelled}"
         assert len(entry.lost) == self.lost
-        assert entry.peak == self.peak, f"the ledger saw {entry.peak} out at once, the model {self.peak}"
+        assert entry.usage.peak == self.peak, f"the ledger saw {entry.usage.peak} out at once, the model {self.peak}"
         assert (entry.state == "closed") == self.closed
 
 
@@ -85,9 +85,9 @@ def is_whole() -> None:
     Raises:
         AssertionError: one has, or something does.
     """
-    failed = {part.name: part.failure for part in agent.current().parts.values() if not part.enabled}
+    failed = {part.name: part.failure for part in agent.current().guards if not part.enabled}
     assert not failed
-    assert all(slot.ref() is not None for slot in ledger().slots.values())
+    assert all(slot.ref() is not None for slot in ledger().connections.values())
 
 
 def is_forgotten(entries: list[TrackedPool]) -> None:
@@ -97,11 +97,11 @@ def is_forgotten(entries: list[TrackedPool]) -> None:
         AssertionError: something is.
     """
     gc.collect()
-    agent.current().load().looking.sweep()
+    agent.current().sweep.sweep()
     found = ledger()
     known = {id(entry) for entry in found.entries()}
     for entry in entries:
         assert entry.ref() is None, "somebody keeps the pool"
-        assert not entry.out
+        assert not entry.checkouts()
         assert id(entry) not in known
-        assert not [slot for slot in found.slots.values() if slot.entry is entry]
+        assert not [slot for slot in found.connections.values() if slot.pool is entry]

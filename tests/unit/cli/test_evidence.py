@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from poolwitness.cli.check import summary
-from poolwitness.cli.evidence import read
-from poolwitness.cli.supervise import Ended
+from poolwitness.cli.run.agent_output import read_agent_output as read
+from poolwitness.cli.run.check import summary
+from poolwitness.cli.run.supervisor import ChildExit as Ended
 
 
 def told(event: str, **fields: Any) -> str:

@@ -1,4 +1,4 @@
-"""Every rule in three beats on hand-made snapshots: silent before the fault, loud during it, silent after."""
+"""Every rule three times on hand-made snapshots: silent before the fault, reported during it, silent after."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 from poolwitness.config import Config
 from poolwitness.diagnose.lifecycle import CROWD, exit_delayed, expected_exit_delay_s
 from poolwitness.diagnose.pages import page
-from poolwitness.diagnose.registry import RULE_FUNCTIONS, examine, is_ignored
-from poolwitness.model.findings import RULES, Finding, fingerprint
+from poolwitness.diagnose.registry import RULES, is_ignored, run_rules
+from poolwitness.model.findings import Finding, fingerprint
 from poolwitness.model.records import (
     CheckoutFault,
     ConnectError,
@@ -45,7 +45,7 @@ from tests.support.snapshots import (
 
 
 @dataclass(frozen=True)
-class Beats:
+class RuleCase:
     """Three moments of one program; ``line`` is the line to open first, ``says`` what the sentence must name."""
 
     name: str
@@ -100,8 +100,8 @@ def _ending(**fields: Any) -> Ending:
     return Ending(**{**usual, **fields})
 
 
-BEATS = [
-    Beats(
+CASES = [
+    RuleCase(
         "never closed",
         "PW001",
         snapshot(pool()),
@@ -110,7 +110,7 @@ BEATS = [
         10,
         ("'shop'", "db.py:10", "never closed", "20 s", "4 threads", "expect"),
     ),
-    Beats(
+    RuleCase(
         "an async pool never closed",
         "PW001",
         snapshot(async_pool()),
@@ -119,7 +119,7 @@ BEATS = [
         10,
         ("'shop'", "never closed"),
     ),
-    Beats(
+    RuleCase(
         "dropped open",
         "PW002",
         snapshot(pool()),
@@ -128,7 +128,7 @@ BEATS = [
         10,
         ("'shop'", "db.py:10", "garbage-collected"),
     ),
-    Beats(
+    RuleCase(
         "used after close",
         "PW005",
         snapshot(closed(pool())),
@@ -137,7 +137,7 @@ BEATS = [
         20,
         ("'shop'", "db.py:20 in shut_down", "db.py:30 in handle", "PoolClosed"),
     ),
-    Beats(
+    RuleCase(
         "async, opened in its constructor",
         "PW006",
         snapshot(async_pool(state="new", opened_at=None, opened=None)),
@@ -146,7 +146,7 @@ BEATS = [
         10,
         ("'shop'", "db.py:10", "constructor"),
     ),
-    Beats(
+    RuleCase(
         "async, opened by default and used",
         "PW006",
         snapshot(async_pool(opened_in_constructor=True, stats={})),
@@ -155,7 +155,7 @@ BEATS = [
         10,
         ("'shop'", "constructor"),
     ),
-    Beats(
+    RuleCase(
         "a crowd of one line",
         "PW007",
         snapshot(*_crowd(CROWD - 1)),
@@ -164,7 +164,7 @@ BEATS = [
         10,
         ("10 pools", "db.py:10", "40 connections"),
     ),
-    Beats(
+    RuleCase(
         "a crowd of one database",
         "PW007",
         snapshot(
@@ -175,7 +175,7 @@ BEATS = [
         10,
         ("10 pools", "same database", "10 lines"),
     ),
-    Beats(
+    RuleCase(
         "a lost slot",
         "PW101",
         snapshot(pool(checkouts=(checkout(),))),
@@ -184,7 +184,7 @@ BEATS = [
         30,
         ("'shop'", "db.py:30 in handle", "3 of 4 slots"),
     ),
-    Beats(
+    RuleCase(
         "out at the verdict",
         "PW102",
         snapshot(pool(checkouts=(checkout(),))),
@@ -193,7 +193,7 @@ BEATS = [
         30,
         ("'shop'", "db.py:30 in handle", "never returned"),
     ),
-    Beats(
+    RuleCase(
         "held by a thread that has ended",
         "PW102",
         snapshot(pool(checkouts=(checkout(held_s=29.0, holder_alive=False),))),
@@ -202,7 +202,7 @@ BEATS = [
         30,
         ("'shop'", "has ended", "'Thread-1'"),
     ),
-    Beats(
+    RuleCase(
         "out after its pool was closed",
         "PW102",
         snapshot(changed(closed(pool()), closed_at=NOW - 1, checkouts=(checkout(),))),
@@ -211,7 +211,7 @@ BEATS = [
         30,
         ("'shop'", "has not been returned", "9 s after its pool was closed at /srv/shop/db.py:70"),
     ),
-    Beats(
+    RuleCase(
         "held long",
         "PW103",
         snapshot(pool(checkouts=(checkout(held_s=29.0, idle_s=29.0),))),
@@ -220,7 +220,7 @@ BEATS = [
         30,
         ("'shop'", "31.0 s", "idle in transaction", "'Thread-1'"),
     ),
-    Beats(
+    RuleCase(
         "returned in a transaction",
         "PW104",
         snapshot(pool()),
@@ -229,7 +229,7 @@ BEATS = [
         40,
         ("'shop'", "db.py:30 in handle", "db.py:40 in finish", "rolled it back"),
     ),
-    Beats(
+    RuleCase(
         "returned broken",
         "PW105",
         snapshot(pool()),
@@ -238,7 +238,7 @@ BEATS = [
         30,
         ("'shop'", "db.py:40 in finish", "closed, broken"),
     ),
-    Beats(
+    RuleCase(
         "a second connection of one holder",
         "PW106",
         snapshot(pool()),
@@ -247,7 +247,7 @@ BEATS = [
         40,
         ("'shop'", "db.py:30 in handle", "'Thread-1'"),
     ),
-    Beats(
+    RuleCase(
         "slots that nobody has",
         "PW107",
         snapshot(pool()),
@@ -256,7 +256,7 @@ BEATS = [
         10,
         ("'shop'", "4 connections", "2 of them"),
     ),
-    Beats(
+    RuleCase(
         "exhausted",
         "PW201",
         snapshot(pool(checkouts=(checkout(),))),
@@ -265,7 +265,7 @@ BEATS = [
         30,
         ("'shop'", "db.py:50 in ask", "PoolTimeout", "4 of 4 connections", "39.0 s"),
     ),
-    Beats(
+    RuleCase(
         "connecting fails",
         "PW202",
         snapshot(pool(connects=ConnectRecord(attempts=4))),
@@ -274,7 +274,7 @@ BEATS = [
         10,
         ("'shop'", "28P01", "password authentication failed"),
     ),
-    Beats(
+    RuleCase(
         "connecting is slow",
         "PW203",
         snapshot(pool(connects=ConnectRecord(attempts=4, connect_s=0.9))),
@@ -283,7 +283,7 @@ BEATS = [
         10,
         ("'shop'", "2.5 s"),
     ),
-    Beats(
+    RuleCase(
         "adapters outside configure",
         "PW204",
         snapshot(pool()),
@@ -292,7 +292,7 @@ BEATS = [
         60,
         ("'shop'", "db.py:60 in handle", "20 times"),
     ),
-    Beats(
+    RuleCase(
         "a worker died of an exception",
         "PW301",
         snapshot(pool()),
@@ -301,7 +301,7 @@ BEATS = [
         10,
         ("'shop'", "'shop-worker-0'", "Empty", "2 workers of 3"),
     ),
-    Beats(
+    RuleCase(
         "all threads died unseen",
         "PW301",
         snapshot(pool(workers=())),
@@ -312,7 +312,7 @@ BEATS = [
         times=4,
     ),
     *(
-        Beats(
+        RuleCase(
             f"{use} in a child",
             "PW401",
             snapshot(pool(pid=7, inherited=True)),
@@ -330,7 +330,7 @@ BEATS = [
             ("given a connection back", "share its sockets"),
         )
     ),
-    Beats(
+    RuleCase(
         "used on another loop",
         "PW402",
         snapshot(async_pool()),
@@ -344,7 +344,7 @@ BEATS = [
             "another loop, BLoop in T",
         ),
     ),
-    Beats(
+    RuleCase(
         "used after its loop had ended",
         "PW402",
         snapshot(async_pool()),
@@ -353,7 +353,7 @@ BEATS = [
         30,
         ("'shop'", "ALoop in Main, which has ended,", "db.py:30 in handle"),
     ),
-    Beats(
+    RuleCase(
         "a worker in a callback that does not return",
         "PW302",
         snapshot(pool(workers=(worker(task="AddConnection", busy_s=29.0), *THREADS[1:]))),
@@ -369,7 +369,7 @@ BEATS = [
         10,
         ("'shop'", "'shop-worker-0'", "making a connection", "31.5 s", "db.py:70 in configure", "1 of 3 workers busy"),
     ),
-    Beats(
+    RuleCase(
         "a worker that does not come back from a connect",
         "PW302",
         snapshot(async_pool(workers=(worker(task="AddConnection", busy_s=3.0),))),
@@ -388,7 +388,7 @@ BEATS = [
         10,
         ("'shop'", "131.0 s", "now connecting"),
     ),
-    Beats(
+    RuleCase(
         "a thread that is waited for at the end",
         "PW004",
         snapshot(pool())._replace(ending=_ending(quiet_s=9.0)),
@@ -397,7 +397,7 @@ BEATS = [
         80,
         ("12.5 s", "thread 'flusher' and 1 more", "db.py:80 in flush", "'shop'", "db.py:10", "atexit"),
     ),
-    Beats(
+    RuleCase(
         "an exception at the end, and a thread that uses the pool",
         "PW004",
         snapshot(pool())._replace(ending=_ending(quiet_s=0.0)),
@@ -406,7 +406,7 @@ BEATS = [
         80,
         ("12.5 s", "of KeyboardInterrupt"),
     ),
-    Beats(
+    RuleCase(
         "a worker that asyncio.run waits for",
         "PW004",
         snapshot(async_pool()),
@@ -417,7 +417,7 @@ BEATS = [
         10,
         ("asyncio.run", "12.5 s", "task 'shop-worker-0'", "'shop'", "db.py:10"),
     ),
-    Beats(
+    RuleCase(
         "a pool as old as the fault of its release",
         "PW501",
         snapshot(pool(), psycopg_pool=(3, 3, 2)),
@@ -426,7 +426,7 @@ BEATS = [
         10,
         ("'shop'", "psycopg_pool 3.3.2", "psycopg issue 1419"),
     ),
-    Beats(
+    RuleCase(
         "opened by two threads",
         "PW501",
         snapshot(pool(opened_by_threads=1), psycopg_pool=(3, 3, 0)),
@@ -435,7 +435,7 @@ BEATS = [
         10,
         ("'shop'", "psycopg_pool 3.3.0", "psycopg issue 1300"),
     ),
-    Beats(
+    RuleCase(
         "an async pool that checks",
         "PW501",
         snapshot(async_pool(), psycopg_pool=(3, 2, 7)),
@@ -451,31 +451,38 @@ MEASURED = {"PW003"}
 
 def found(taken: Snapshot, *ignore: str) -> list[Finding]:
     """What all the rules say."""
-    return examine(taken, Config(ignore=ignore))[0]
+    return run_rules(taken, Config(ignore=ignore))[0]
 
 
-def only(beats: Beats) -> Finding:
+def only(case: RuleCase) -> Finding:
     """The first finding of the loud beat."""
-    return found(beats.during)[0]
+    return found(case.during)[0]
 
 
-@pytest.mark.parametrize("beats", BEATS, ids=lambda beats: f"{beats.code} {beats.name}")
-def test_silent_loud_silent(beats: Beats) -> None:
-    assert found(beats.before) == []
-    loud = found(beats.during)
-    assert [finding.rule.code for finding in loud] == [beats.code] * beats.times
-    assert found(beats.after) == []
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.code} {case.name}")
+def test_silent_loud_silent(case: RuleCase) -> None:
+    assert found(case.before) == []
+    loud = found(case.during)
+    assert [finding.rule.code for finding in loud] == [case.code] * case.times
+    assert found(case.after) == []
     finding = loud[0]
     assert finding.at is not None
-    assert finding.at.line == beats.line
-    for words in beats.says:
+    assert finding.at.line == case.line
+    for words in case.says:
         assert words in finding.message, f"{words!r} is not in {finding.message!r}"
     assert "\n" not in finding.message + finding.fix
     assert finding.fix
 
 
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.code} {case.name}")
+def test_findings_add_only_declared_fields(case: RuleCase) -> None:
+    for finding in found(case.during):
+        assert finding.key[0] == finding.rule.code
+        assert set(finding.extra) <= set(finding.rule.fields)
+
+
 def test_every_rule_has_its_beats_and_its_page() -> None:
-    assert {beats.code for beats in BEATS} | MEASURED == set(RULES)
+    assert {case.code for case in CASES} | MEASURED == set(RULES)
     for code, rule in RULES.items():
         assert rule.name in page(code).splitlines()[0]
 
@@ -485,12 +492,12 @@ OF_A_CHILD = {"PW401"}
 
 
 @pytest.mark.parametrize(
-    "beats",
-    [beats for beats in BEATS if beats.code not in OF_A_CHILD],
-    ids=lambda beats: f"{beats.code} {beats.name}",
+    "case",
+    [case for case in CASES if case.code not in OF_A_CHILD],
+    ids=lambda case: f"{case.code} {case.name}",
 )
-def test_what_a_parent_did_is_not_told_by_its_child(beats: Beats) -> None:
-    inherited = beats.during._replace(pools=tuple(changed(one, inherited=True) for one in beats.during.pools))
+def test_what_a_parent_did_is_not_told_by_its_child(case: RuleCase) -> None:
+    inherited = case.during._replace(pools=tuple(changed(one, inherited=True) for one in case.during.pools))
     assert found(inherited) == []
 
 
@@ -500,16 +507,14 @@ def test_no_pool_no_finding() -> None:
 
 
 def test_rules_neither_change_nor_remember() -> None:
-    for beats in BEATS:
-        assert found(beats.during) == found(beats.during)
-        for rule in RULE_FUNCTIONS:
-            assert list(rule(beats.during)) == list(rule(beats.during))
+    for case in CASES:
+        assert found(case.during) == found(case.during)
 
 
 def test_a_transaction_cut_off_in_django_has_the_advice_of_django() -> None:
     """Nobody calls putconn() there: it is the connection's close() inside of atomic() that loses the work."""
-    (plain,), _ = examine(snapshot(_fault("in_transaction")), Config())
-    (django,), _ = examine(snapshot(changed(_fault("in_transaction"), django_alias="orders")), Config())
+    (plain,), _ = run_rules(snapshot(_fault("in_transaction")), Config())
+    (django,), _ = run_rules(snapshot(changed(_fault("in_transaction"), django_alias="orders")), Config())
     assert "putconn()" in plain.fix
     assert "putconn()" not in django.fix
     assert "connections['orders'].close()" in django.fix
@@ -639,6 +644,7 @@ def test_a_measured_delay_is_called_measured() -> None:
     assert "raised PythonFinalizationError" in raised.message
     assert raised.severity == "warning"
     assert delayed.extra["poolwitness.related"] == ["PW001"]
+    assert set(delayed.extra) <= set(delayed.rule.fields)
 
 
 @pytest.mark.parametrize("exception", ["", "PythonFinalizationError"])
@@ -656,7 +662,7 @@ def test_a_pools_name_is_shown_as_a_literal_and_cut() -> None:
     assert len(finding.message) < 1000
 
 
-FAULT = only(BEATS[0])
+FAULT = only(CASES[0])
 
 
 @pytest.mark.parametrize(
@@ -675,7 +681,7 @@ FAULT = only(BEATS[0])
 )
 def test_a_pattern_that_names_a_finding_silences_it(pattern: str) -> None:
     assert is_ignored(FAULT, ("PW999", pattern))
-    kept, ignored = examine(BEATS[0].during, Config(ignore=(pattern,)))
+    kept, ignored = run_rules(CASES[0].during, Config(ignore=(pattern,)))
     assert (kept, [finding.key for finding in ignored]) == ([], [FAULT.key])
 
 

@@ -10,7 +10,8 @@ import pytest
 pytest.importorskip("duckdb")
 
 from poolwitness.logreport.answers import Fault, Report
-from poolwitness.logreport.sentences import cleanness, verdict
+from poolwitness.logreport.renderings.wording import status as cleanness
+from poolwitness.logreport.renderings.wording import verdict
 from tests.support.log_lines import NOW, Process, day, history
 from tests.support.reports import report_of
 

@@ -10,9 +10,9 @@ import pytest
 pytest.importorskip("duckdb")
 
 from benchmarks import fleet
-from poolwitness.logreport.answers import answer
-from poolwitness.logreport.reading import read
-from poolwitness.logreport.sources import sources
+from poolwitness.logreport.answers import build_report as answer
+from poolwitness.logreport.reading.reader import read_sources as read
+from poolwitness.logreport.reading.sources import find_sources as sources
 from poolwitness.logreport.store import Store
 from tests.support.validation import validate
 
@@ -29,7 +29,7 @@ def test_the_fleets_lines_are_events_of_the_schema_and_all_are_read(tmp_path: Pa
         validate(event)
     with Store() as store:
         report = answer(store, read(sources([str(tmp_path)]), store))
-    assert (report.tally.events, report.tally.broken, report.tally.duplicates) == (9 * 120, 0, 0)
+    assert (report.stats.events, report.stats.broken, report.stats.duplicates) == (9 * 120, 0, 0)
     assert (report.totals.processes, report.totals.verdicts) == (9, 8)
     opened = sum(event["event"] == "poolwitness.pool.opened" for event in events)
     assert report.totals.pools_opened == opened > 9 * 120 * 0.4

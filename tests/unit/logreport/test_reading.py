@@ -19,10 +19,12 @@ pytest.importorskip("duckdb")
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from poolwitness.logreport.reading import Reader, read
-from poolwitness.logreport.sources import BadSource, Source, sources
+from poolwitness.logreport.reading.reader import Reader
+from poolwitness.logreport.reading.reader import read_sources as read
+from poolwitness.logreport.reading.sources import BadSource, Source
+from poolwitness.logreport.reading.sources import find_sources as sources
+from poolwitness.logreport.reading.stats import ReadStats as Tally
 from poolwitness.logreport.store import Store
-from poolwitness.logreport.tally import Tally
 from poolwitness.report.profiles import PROFILES
 from tests.support.log_lines import Process
 
@@ -230,8 +232,8 @@ def test_files_that_cannot_be_read_are_named(store: Store, tmp_path: Path) -> No
 
 
 def test_a_large_file_is_read_in_pieces(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("poolwitness.logreport.reading.BATCH", 100_000)
-    monkeypatch.setattr("poolwitness.logreport.streams.PIECE", 30_000)
+    monkeypatch.setattr("poolwitness.logreport.reading.reader.BATCH", 100_000)
+    monkeypatch.setattr("poolwitness.logreport.reading.streams.CHUNK", 30_000)
     process = Process("aaaa")
     read_bytes_so_far: list[int] = []
     content = b"".join(process.found("PW101", "f" * 16) + b"something else\n" for _ in range(1000))
@@ -264,7 +266,7 @@ def test_a_file_that_grows_while_it_is_read_is_read_as_far_as_it_was(
     one = Store.one
 
     def grown(store: Store, sql: str) -> dict[str, Any]:
-        if sql.endswith("FROM sorted") and not looks:
+        if sql.endswith("FROM classified") and not looks:
             with path.open("ab") as file:
                 file.write(process.closed())
         looks.append(sql)
@@ -344,11 +346,11 @@ def test_the_quick_way_and_the_slow_ones_read_the_same(tmp_path: Path, fragments
             reader = Reader(store)
             source = Source(str(path), path.stat().st_size)
             if way == "lines":
-                reader.by_lines(source)
+                reader.read_by_line(source)
             else:
-                reader.whole([source], getattr(store, way))
-            reader.load_found()
-            tallies.append(reader.tally)
+                reader.read_files([source], getattr(store, way))
+            reader.load_extracted()
+            tallies.append(reader.stats)
             rows.append(store.rows("SELECT * FROM events ORDER BY ALL"))
     assert tallies[0] == tallies[1] == tallies[2]
     assert rows[0] == rows[1] == rows[2]

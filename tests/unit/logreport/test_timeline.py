@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("duckdb")
 
-from poolwitness.logreport import queries as questions
+from poolwitness.logreport import queries
 from poolwitness.logreport.store import Store
 
 START = 1_780_000_000_000_000
@@ -53,7 +53,7 @@ def counted(pools: list[tuple[int, int, Level]], length: int) -> dict[int, tuple
 @settings(max_examples=15, deadline=None)
 @given(POOLS)
 def test_the_most_at_once_in_each_step(store: Store, drawn: list[tuple[int, int | None, int, bool]]) -> None:
-    for table in ("quiet_events", "other_events"):
+    for table in ("lifecycle_events", "other_events"):
         store.connection.execute(f"DELETE FROM {table}")
     pools: list[tuple[int, int, Level]] = []
     rows = []
@@ -69,12 +69,12 @@ def test_the_most_at_once_in_each_step(store: Store, drawn: list[tuple[int, int 
     rows.append((0, "poolwitness.agent.started", 0, "", 0))
     for moment, *others in rows:
         store.connection.execute(
-            "INSERT INTO quiet_events VALUES (?, ?, 'a:1', 'a', 1, 'shop', ?, ?, '', '', ?, 0, 0, 0, 0)",
+            "INSERT INTO lifecycle_events VALUES (?, ?, 'a:1', 'a', 1, 'shop', ?, ?, '', '', ?, 0, 0, 0, 0)",
             (START + moment, *others),
         )
     names = ("pools", "connections", "threads")
     answered = {
         row["step"]: tuple(tuple(int(row[f"{name}{end}"]) for name in names) for end in ("", "_after"))
-        for row in store.rows(questions.text("timeline"))
+        for row in store.rows(queries.sql("timeline"))
     }
     assert answered == counted(pools, last + 1)

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from poolwitness.ledger.stacks import MAX_WRAPPER_FRAMES, MOST_FRAMES, RawStack, capture_from, resolve
-from poolwitness.observe import call_site as callers
+from poolwitness.ledger.stacks import MAX_WRAPPER_FRAMES, MOST_FRAMES, RawStack, capture, resolve
+from poolwitness.observe import call_site
 
 Capture = Callable[[FrameType | None], RawStack]
 
@@ -25,7 +25,7 @@ def functions(raw: RawStack) -> list[str]:
 
 def take() -> RawStack:
     """Where a connection is taken."""
-    return callers.nearest(sys._getframe())
+    return call_site.nearest(sys._getframe())
 
 
 def test_a_direct_call_is_kept() -> None:
@@ -35,7 +35,7 @@ def test_a_direct_call_is_kept() -> None:
 def test_contextlib_is_stepped_over() -> None:
     @contextlib.contextmanager
     def connection() -> Iterator[RawStack]:
-        yield callers.nearest(sys._getframe())
+        yield call_site.nearest(sys._getframe())
 
     def handle() -> RawStack:
         with connection() as raw:
@@ -81,14 +81,14 @@ def test_who_runs_the_loop_has_not_called_a_task() -> None:
             return raw
         raise AssertionError("it has not ended")
 
-    for capture in (callers.nearest, capture_from):
-        found = resolve(step(taken(capture)))
+    for captured in (call_site.nearest, capture):
+        found = resolve(step(taken(captured)))
         assert found.origin is not None and (found.origin.function, found.caller) == ("taken", None)
-        found = resolve(step(awaits(capture)))
+        found = resolve(step(awaits(captured)))
         assert found.caller is not None and found.caller.function == "awaits"
 
 
-@pytest.mark.parametrize("capture", [callers.nearest, capture_from])
+@pytest.mark.parametrize("capture", [call_site.nearest, capture])
 def test_nobody_has_called_a_threads_first_function(capture: Capture) -> None:
     def first() -> RawStack:
         return capture(sys._getframe())
@@ -100,7 +100,7 @@ def test_nobody_has_called_a_threads_first_function(capture: Capture) -> None:
     with ThreadPoolExecutor(1) as executor:
         found.append(executor.submit(first).result())
     assert [stack.caller.function if stack.caller else "" for stack in map(resolve, found)] == ["<lambda>", ""]
-    if capture is callers.nearest:
+    if capture is call_site.nearest:
         assert functions(found[1]) == ["first"]
 
 
@@ -109,14 +109,14 @@ def test_without_a_caller_there_is_none() -> None:
         assert frame is not None
         return outermost(frame.f_back) if frame.f_back is not None else frame
 
-    raw = callers.nearest(outermost(sys._getframe()))
+    raw = call_site.nearest(outermost(sys._getframe()))
     assert len(raw) <= 2 and resolve(raw).caller is None
 
 
 @pytest.mark.parametrize("frames", [1, MOST_FRAMES - 1, MOST_FRAMES, MOST_FRAMES + 1, 500])
 def test_trace_keeps_the_innermost_frames(frames: int) -> None:
     def deeper(left: int) -> RawStack:
-        return deeper(left - 1) if left > 1 else callers.capture_for(trace=True)(sys._getframe())
+        return deeper(left - 1) if left > 1 else call_site.capture_for(trace=True)(sys._getframe())
 
     found: list[RawStack] = []
     # A thread has three frames of its own below the first one, and the lambda is another.

@@ -1,4 +1,4 @@
-"""Ask the agent of a process, at its door."""
+"""Ask the agent of a process through its socket."""
 
 from __future__ import annotations
 
@@ -6,37 +6,38 @@ import socket
 import time
 
 from poolwitness.dump.address import Address, address_of
-from poolwitness.dump.socket import peer_of
+from poolwitness.dump.socket import END_OF_ANSWER, peer_of
 
 MOST_BYTES = 64 * 1024 * 1024
+_WHOLE = b"\n" + END_OF_ANSWER
 
 
-class NobodyThere(Exception):
+class NotListening(Exception):
     """No agent listens in that process."""
 
 
 class NoAnswer(Exception):
-    """An agent listens, and did not answer in time."""
+    """An agent listens but did not answer in time."""
 
 
 def ask(pid: int, uid: int, deadline_mono: float, address: Address = b"") -> bytes:
     """Ask the agent of a process.
 
     Args:
-        pid: of the process.
-        uid: of its user.
+        pid: the process.
+        uid: its user.
         deadline_mono: until when to wait.
-        address: of the door, where it is not the usual one.
+        address: of the socket, where it is not the usual one.
 
     Returns:
-        The document, one line of JSON.
+        JSON lines and an empty line.
 
     Raises:
-        NobodyThere: nobody listens, or it is not that process that does.
-        NoAnswer: the time is up, or the door was shut.
+        NotListening: no process listens there, or another one does.
+        NoAnswer: the time is up, or the socket was closed.
     """
     if not hasattr(socket, "AF_UNIX"):
-        raise NobodyThere
+        raise NotListening
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         try:
             connection.settimeout(_left(deadline_mono))
@@ -45,12 +46,12 @@ def ask(pid: int, uid: int, deadline_mono: float, address: Address = b"") -> byt
         except TimeoutError:
             raise NoAnswer from None
         except OSError:
-            raise NobodyThere from None
+            raise NotListening from None
         if peer is not None and peer[0] != pid:
-            raise NobodyThere
+            raise NotListening
         answer = bytearray()
         try:
-            while not answer.endswith(b"\n") and len(answer) < MOST_BYTES:
+            while not answer.endswith(_WHOLE) and len(answer) < MOST_BYTES:
                 connection.settimeout(_left(deadline_mono))
                 piece = connection.recv(1 << 16)
                 if not piece:
@@ -58,7 +59,7 @@ def ask(pid: int, uid: int, deadline_mono: float, address: Address = b"") -> byt
                 answer += piece
         except OSError:  # the time is up, or the process has ended
             pass
-        if not answer.endswith(b"\n"):
+        if not answer.endswith(_WHOLE):
             raise NoAnswer
         return bytes(answer)
 

@@ -1,4 +1,4 @@
-"""Make records of what was found on the heap of another process, and run the rules on them."""
+"""The state of a process without the agent, from what was found on its heap, as the events that an agent sends."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from poolwitness.config import Config
-from poolwitness.diagnose.registry import examine
+from poolwitness.diagnose.registry import run_rules
 from poolwitness.model.records import (
     CheckoutRecord,
     Database,
@@ -19,49 +19,45 @@ from poolwitness.model.records import (
     Stack,
     WorkerRecord,
 )
-from poolwitness.report.redact import clean_text
-from poolwitness.report.state_document import Document, document
-from poolwitness.snapshot.versions import parsed
+from poolwitness.report.pipeline import as_lines
+from poolwitness.report.state import StateReport, thread_event, with_report_id
+from poolwitness.snapshot.versions import parse_version
 
 NOWHERE = Stack((), None)
 UNKNOWN = (
-    "who took each connection, at which line, and since when: the agent was not there to see it",
-    "where each pool was made",
+    "who took each connection, at which line, and since when: no agent was there to see it",
+    "where each pool was created",
     "what was lost, refused or returned late before now",
 )
 
 
-def document_of(heap: dict[str, Any], config: Config) -> Document:
-    """The document of a process without the agent.
+def lines_of(heap: dict[str, Any], config: Config) -> bytes:
+    """The state of a process without the agent, as JSON lines.
 
     Args:
         heap: what the script in it wrote.
-        config: whose ``ignore`` holds.
-
-    Returns:
-        As the agent would make it; what it alone could know is None there, and named under ``unknown``.
+        config: whose ``ignore`` applies.
     """
     snapshot = snapshot_of(heap)
-    living = document(snapshot, examine(snapshot, config)[0], source="heap")
-    living["threads"] = [
-        {
-            "name": clean_text(str(thread["name"]), 200),
-            "main": bool(thread["main"]),
-            "now_stack": [clean_text(f"{place[0]}:{place[1]} in {place[2]}", 1000) for place in thread["stack"]],
-        }
-        for thread in heap["threads"]
-    ]
-    living["unknown"] = list(UNKNOWN)
+    report = StateReport(snapshot, run_rules(snapshot, config)[0])
+    unknown = list(UNKNOWN)
     if heap["frozen"]:
-        living["unknown"].append(
-            f"pools among the {heap['frozen']} objects that the program put out of sight with gc.freeze()"
-        )
-    return living
+        unknown.append(f"pools among the {heap['frozen']} objects that the program hid from us with gc.freeze()")
+    threads = [
+        thread_event(str(thread["name"]), bool(thread["main"]), _stack(thread["stack"])) for thread in heap["threads"]
+    ]
+    events = [
+        report.state("poolwitness dump", "heap", unknown),
+        *report.pool_events(),
+        *threads,
+        *report.findings(),
+    ]
+    return as_lines(with_report_id(events, {"process.pid": heap["pid"], "timestamp": heap["taken_at"]}))
 
 
 def snapshot_of(heap: dict[str, Any]) -> Snapshot:
-    """What was found, as a snapshot that rules can be run on."""
-    versions = {name: parsed(text) for name, text in heap["versions"].items()}
+    """What was found, as a snapshot for the rules and the report."""
+    versions = {name: parse_version(text) for name, text in heap["versions"].items()}
     python = tuple(heap["python"])
     return Snapshot(
         taken_at=heap["taken_at"],

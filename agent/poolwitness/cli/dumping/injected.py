@@ -34,13 +34,17 @@ STDLIB = os.path.dirname(os.__file__) + os.sep
 
 
 def run(answer: int) -> None:
-    """Write what was found to a descriptor, as one line of JSON."""
-    agent = getattr(sys.modules.get("poolwitness.agent"), "_agent", None)
-    # An agent that has seen no pool has yet to load what answers, and not in this thread.
-    asking = agent.asking if agent is not None else None
-    text = asking.document() if asking is not None else json.dumps(_settled()).encode("ascii") + b"\n"
+    """Write the agent's answer to a descriptor, or what is on the heap as one line of JSON; then an empty line."""
+    text = _agents_answer() or json.dumps(_settled()).encode("ascii") + b"\n"
+    text += b"\n"
     while text:
         text = text[os.write(answer, text) :]
+
+
+def _agents_answer() -> bytes | None:
+    # An agent that has seen no pool is not loaded, and must not be loaded in this thread.
+    current_dump = getattr(sys.modules.get("poolwitness.agent"), "current_dump", None)
+    return current_dump() if current_dump is not None else None
 
 
 def _settled() -> dict[str, Any]:

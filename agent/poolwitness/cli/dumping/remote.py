@@ -47,7 +47,7 @@ def poolwitness_dump(folder):
                 exec(code, space)
                 space["run"](answer)
             except BaseException as error:
-                os.write(answer, ("!" + type(error).__name__ + "\\n").encode())
+                os.write(answer, ("!" + type(error).__name__ + "\\n\\n").encode())
         except OSError:
             pass
         finally:
@@ -81,7 +81,7 @@ def ask(target: Target, deadline_mono: float, wake: str = "") -> bytes:
         wake: a signal to send, so that a blocked main thread comes to the request; only one that is handled.
 
     Returns:
-        What the script, or the agent that it found there, wrote: one line of JSON.
+        What the script, or the agent that it found there, wrote: lines of JSON and an empty line.
 
     Raises:
         Unanswered: it is not allowed or not possible.
@@ -141,7 +141,7 @@ def _request(target: Target, script: Path) -> None:
 def _wait_for(answer: int, target: Target, deadline_mono: float) -> bytes:
     while True:
         size = os.fstat(answer).st_size
-        if size and os.pread(answer, 1, size - 1) == b"\n":
+        if size > 1 and os.pread(answer, 2, size - 2) == b"\n\n":
             return os.pread(answer, size, 0)
         if not _is_there(target.pid):
             raise Unasked(f"process {target.pid} ended before it could answer.")

@@ -1,16 +1,16 @@
-"""The questions as SQL, the same for DuckDB and for ClickHouse, with the table that they ask."""
+"""The report's SQL: the tables, the views and the queries, which are the same for DuckDB and ClickHouse."""
 
 from __future__ import annotations
 
 from importlib.resources import files
 
-QUESTIONS = ("totals", "all", "leaks", "worse", "resolved", "timeline", "moments")
-VIEWS = ("asked", "faults")
-STEPS = 96
+QUERIES = ("totals", "all_faults", "leaks", "worse", "resolved", "timeline", "finding_counts")
+VIEWS = ("window", "faults")
+STEPS = 96  # of the timeline
 
 
-def text(name: str) -> str:
-    """The SQL of a question, a view or a table.
+def sql(name: str) -> str:
+    """The SQL of a query, a view or a table.
 
     Args:
         name: for example ``leaks`` or ``duckdb/table``.
@@ -21,6 +21,4 @@ def text(name: str) -> str:
     Raises:
         FileNotFoundError: there is no such file.
     """
-    folder, _, file = name.rpartition("/")
-    room = files(__name__)
-    return (room.joinpath(folder) if folder else room).joinpath(f"{file}.sql").read_text(encoding="utf-8")
+    return files(__name__).joinpath(*f"{name}.sql".split("/")).read_text(encoding="utf-8")

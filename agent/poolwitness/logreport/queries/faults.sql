@@ -1,8 +1,8 @@
--- One row a fault, that is a fingerprint: the same fault at the same functions, in all processes and deployments.
+-- One row per fault, that is, per fingerprint: the same fault at the same functions, in all processes and deployments.
 CREATE VIEW faults AS
 WITH
-    -- What an agent held back is told with the next line of its fingerprint, or at the end by an event of its own.
-    told AS (
+    -- Lines that an agent held back are counted in the next line of their fingerprint, or in an event at the end.
+    reported AS (
         SELECT *, CASE WHEN event = 'poolwitness.finding' THEN 1 ELSE 0 END AS written
         FROM events WHERE event IN ('poolwitness.finding', 'poolwitness.finding.held_back')
     ),
@@ -14,14 +14,14 @@ WITH
             count(DISTINCT f.line) AS places,
             min(f.moment) AS first_at,
             max(f.moment) AS last_at,
-            sum(CASE WHEN f.moment > a.now_from THEN f.written + f.held_back ELSE 0 END) AS findings_now,
-            sum(CASE WHEN f.moment > a.before_from AND f.moment <= a.now_from THEN f.written + f.held_back ELSE 0 END)
+            sum(CASE WHEN f.moment > w.now_from THEN f.written + f.held_back ELSE 0 END) AS findings_now,
+            sum(CASE WHEN f.moment > w.before_from AND f.moment <= w.now_from THEN f.written + f.held_back ELSE 0 END)
                 AS findings_before,
-            count(DISTINCT CASE WHEN f.moment > a.now_from THEN f.process END) AS processes_now,
-            count(DISTINCT CASE WHEN f.moment > a.before_from AND f.moment <= a.now_from THEN f.process END)
+            count(DISTINCT CASE WHEN f.moment > w.now_from THEN f.process END) AS processes_now,
+            count(DISTINCT CASE WHEN f.moment > w.before_from AND f.moment <= w.now_from THEN f.process END)
                 AS processes_before,
             max(greatest(f.held_s, f.waited_s, f.exit_delay_s)) AS worst_s
-        FROM told AS f CROSS JOIN asked AS a
+        FROM reported AS f CROSS JOIN time_window AS w
         GROUP BY f.fingerprint
     ),
     latest AS (
@@ -31,7 +31,7 @@ WITH
             e.function AS function, e.stack AS stack, e.pool AS pool, e.pool_class AS pool_class,
             e.pool_file AS pool_file, e.db AS db,
             row_number() OVER (PARTITION BY e.fingerprint ORDER BY e.process DESC, e.seq DESC) AS nth
-        FROM told AS e JOIN counts AS c ON e.fingerprint = c.print AND e.moment = c.last_at
+        FROM reported AS e JOIN counts AS c ON e.fingerprint = c.print AND e.moment = c.last_at
     ),
     back AS (
         SELECT fingerprint AS back_print, sum(1 + held_back) AS came_back
@@ -40,16 +40,16 @@ WITH
     ),
     ran AS (
         SELECT
-            count(DISTINCT CASE WHEN e.moment > a.now_from THEN e.process END) AS ran_now,
-            count(DISTINCT CASE WHEN e.moment > a.before_from AND e.moment <= a.now_from THEN e.process END) AS ran_before,
-            count(DISTINCT CASE WHEN e.moment <= a.now_from THEN e.process END) AS ran_earlier
-        FROM events AS e CROSS JOIN asked AS a
+            count(DISTINCT CASE WHEN e.moment > w.now_from THEN e.process END) AS ran_now,
+            count(DISTINCT CASE WHEN e.moment > w.before_from AND e.moment <= w.now_from THEN e.process END) AS ran_before,
+            count(DISTINCT CASE WHEN e.moment <= w.now_from THEN e.process END) AS ran_earlier
+        FROM events AS e CROSS JOIN time_window AS w
     ),
-    -- Where a pool of the same file is still being opened, silence means that the fault is gone.
+    -- If a pool from the same file is still being opened, no findings mean that the fault is gone.
     opened AS (
         SELECT e.pool_file AS opened_file, e.db AS opened_db, count(DISTINCT e.process) AS opened_now
-        FROM events AS e CROSS JOIN asked AS a
-        WHERE e.event = 'poolwitness.pool.opened' AND e.moment > a.now_from
+        FROM events AS e CROSS JOIN time_window AS w
+        WHERE e.event = 'poolwitness.pool.opened' AND e.moment > w.now_from
         GROUP BY e.pool_file, e.db
     )
 SELECT
@@ -67,7 +67,7 @@ SELECT
         WHEN c.findings_now = 0 THEN 'unseen'
         WHEN c.findings = c.findings_now THEN 'new'
         WHEN c.findings_before = 0 THEN 'back'
-        -- By half, for each process that ran: more processes alone are not worse.
+        -- Half as many again per process that ran: more processes alone are not worse.
         WHEN c.findings_now * r.ran_before * 2 > c.findings_before * r.ran_now * 3 THEN 'worse'
         WHEN c.findings_now * r.ran_before * 3 < c.findings_before * r.ran_now * 2 THEN 'better'
         ELSE 'steady'

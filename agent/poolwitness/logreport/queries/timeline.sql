@@ -1,6 +1,6 @@
--- How many pools, connections and threads there were, in 96 steps from the first event to the last.
--- A pool has the most connections and threads that any of its events tells of; it counts until it was closed or
--- dropped, or until the last event of its process.
+-- The numbers of pools, connections and threads, in 96 steps from the first event to the last.
+-- A pool counts with the most connections and threads that any of its events reports, until it was closed or dropped
+-- or until the last event of its process.
 WITH
     span AS (SELECT min(moment) AS start_at, CAST(max(moment) - min(moment) + 1 AS DOUBLE) AS length FROM events),
     ends AS (SELECT process AS ended, max(moment) AS end_at FROM events GROUP BY process),
@@ -10,7 +10,7 @@ WITH
             min(CASE WHEN event = 'poolwitness.pool.opened' THEN moment END) AS opened_at,
             min(CASE WHEN event = 'poolwitness.pool.closed' OR rule = 'PW002' THEN moment END) AS closed_at,
             max(greatest(min_size, pool_size, peak_in_use)) AS connections,
-            -- An async pool has tasks. psycopg_pool gives the others 3 workers and a scheduler, unless told otherwise.
+            -- An async pool has tasks. Other pools have 3 workers and a scheduler by default.
             max(CASE
                 WHEN pool_class LIKE '%Async%' THEN 0
                 WHEN workers > 0 THEN workers + 1
@@ -38,8 +38,9 @@ WITH
             SELECT to_at AS moment, -1 AS pools, -connections AS connections, -threads AS threads FROM lives
         ) AS c CROSS JOIN span AS s
     ),
-    -- To put all changes in order takes longest. So first 8,192 parts a step: how much each changes, and by how much
-    -- at the most it goes up in between; only those that may hold the step's maximum are looked at change by change.
+    -- Sorting all changes would take longest. So each step is first divided into 8,192 parts: by how much each changes
+    -- the numbers, and by how much at most they rise within it. Only parts that may contain the step's maximum are
+    -- examined change by change.
     parts AS (
         SELECT
             part, sum(pools) AS pools_by, sum(connections) AS connections_by, sum(threads) AS threads_by,

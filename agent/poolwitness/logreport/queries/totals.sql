@@ -1,4 +1,4 @@
--- What all of it adds up to.
+-- Totals over all events.
 SELECT
     count(*) AS events,
     count(DISTINCT process) AS processes,

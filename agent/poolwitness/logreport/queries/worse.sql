@@ -1,4 +1,4 @@
--- Which faults are new since last week, came again, or got worse for each process that ran?
+-- The faults that are new since last week, came back, or got worse per process that ran.
 SELECT
     fingerprint, rule, file, line, function, trend,
     findings_now, findings_before, processes_now, processes_before, ran_now, ran_before, first_at

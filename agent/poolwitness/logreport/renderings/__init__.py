@@ -1,1 +1,1 @@
-"""The answers for people and for programs, one module a format."""
+"""The output formats of the report, one module per format."""

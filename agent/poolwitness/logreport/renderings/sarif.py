@@ -1,4 +1,4 @@
-"""``--format sarif``: SARIF 2.1.0 for code scanning; a rule's help is its page."""
+"""``--format sarif``: SARIF 2.1.0 for code scanning; the help of a rule is its page."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from urllib.parse import quote
 
 from poolwitness._version import __version__
 from poolwitness.diagnose import pages
-from poolwitness.logreport import sentences
 from poolwitness.logreport.answers import Fault, Report
-from poolwitness.logreport.paths import in_repository
+from poolwitness.logreport.renderings import wording
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-# GitHub's, of a name and of a description; and the largest number that Microsoft's reader takes, which passes over
-# a whole file for a larger one.
-_LONGEST_NAME = 255
-_LONGEST_DESCRIPTION = 1024
-_LARGEST = 2**31 - 1
+# GitHub's limits for a name and a description, and the largest number that Microsoft's reader accepts; a larger one
+# makes it reject the whole file.
+_MAX_NAME = 255
+_MAX_DESCRIPTION = 1024
+_MAX_INTEGER = 2**31 - 1
 _PASCAL = re.compile(r"([A-Z][a-z0-9]+)+")
 _LEVELS = {"error": "error", "warning": "warning", "info": "note"}
 _PRECISION = {"proven": "very-high", "probable": "high", "suspected": "medium"}
@@ -26,7 +25,7 @@ _SEVERITY = {"error": "error", "warning": "warning", "info": "recommendation"}
 
 
 def render(report: Report) -> str:
-    """The faults that stand, one result each."""
+    """The unresolved faults, one result each."""
     faults = [*report.leaks, *report.others]
     rules = {_id(fault): fault for fault in sorted(faults, key=_id)}
     order = {code: number for number, code in enumerate(rules)}
@@ -59,8 +58,8 @@ def _rule(fault: Fault) -> dict[str, Any]:
     return {
         "id": code,
         **_friendly_name(code, name),
-        "shortDescription": {"text": _sentence((name.replace("-", " ") or code)[: _LONGEST_DESCRIPTION - 1])},
-        "fullDescription": {"text": _sentence(summary[: _LONGEST_DESCRIPTION - 1])},
+        "shortDescription": {"text": _sentence((name.replace("-", " ") or code)[: _MAX_DESCRIPTION - 1])},
+        "fullDescription": {"text": _sentence(summary[: _MAX_DESCRIPTION - 1])},
         "help": {"text": page, "markdown": page},
         "defaultConfiguration": {"level": _LEVELS.get(fault.level, "warning")},
         "properties": {
@@ -73,7 +72,7 @@ def _rule(fault: Fault) -> dict[str, Any]:
 
 def _friendly_name(code: str, name: str) -> dict[str, str]:
     pascal = "".join(word.capitalize() for word in name.split("-"))
-    usable = _PASCAL.fullmatch(pascal) and len(pascal) <= _LONGEST_NAME and pascal.lower() != code.lower()
+    usable = _PASCAL.fullmatch(pascal) and len(pascal) <= _MAX_NAME and pascal.lower() != code.lower()
     return {"name": pascal} if usable else {}
 
 
@@ -82,7 +81,7 @@ def _result(fault: Fault, index: int) -> dict[str, Any]:
     text = " ".join(part for part in (_sentence(fault.message), fix and f"To mend it: {fix}", _seen(fault)) if part)
     location = {
         "physicalLocation": {
-            "artifactLocation": {"uri": quote(in_repository(fault.file)), "uriBaseId": "%SRCROOT%"},
+            "artifactLocation": {"uri": quote(wording.repository_path(fault.file)), "uriBaseId": "%SRCROOT%"},
             "region": {"startLine": fault.line},
         },
         "logicalLocations": [{"fullyQualifiedName": fault.function or "<module>", "kind": "function"}],
@@ -91,19 +90,19 @@ def _result(fault: Fault, index: int) -> dict[str, Any]:
         "ruleId": _id(fault),
         "ruleIndex": index,
         "level": _LEVELS.get(fault.level, "warning"),
-        # What stands in a log is not to become a link.
+        # Text from a log must not become a link.
         "message": {"text": text.replace("](", "] (")},
         "locations": [location],
         "partialFingerprints": {"poolwitness/v1": fault.fingerprint},
-        "occurrenceCount": min(fault.findings, _LARGEST),
+        "occurrenceCount": min(fault.findings, _MAX_INTEGER),
         "properties": {"processes": fault.processes, "trend": fault.trend, "confidence": fault.confidence},
     }
 
 
 def _seen(fault: Fault) -> str:
-    since = sentences.moment(fault.first_at)
+    since = wording.format_minute(fault.first_at)
     times = "once" if fault.findings == 1 else f"{fault.findings} times"
-    return f"Seen {times} in {sentences.processes(fault.processes)} since {since} UTC."
+    return f"Seen {times} in {wording.plural_processes(fault.processes)} since {since} UTC."
 
 
 def _sentence(text: str) -> str:

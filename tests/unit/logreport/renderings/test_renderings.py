@@ -17,18 +17,18 @@ pytest.importorskip("duckdb")
 pytest.importorskip("rich")
 
 from poolwitness.logreport.answers import Report
-from poolwitness.logreport.paths import in_repository
-from poolwitness.logreport.renderings import document, markdown, page, reviews
+from poolwitness.logreport.renderings import ci_annotations, html_page, json_document, markdown
+from poolwitness.logreport.renderings.wording import repository_path
 
 
 def test_json_has_every_answer(any_report: Report) -> None:
-    told = json.loads(document.render(any_report))
+    told = json.loads(json_document.render(any_report))
     assert len(told["faults"]) == len(any_report.faults)
     assert set(told["leaks"]) | set(told["resolved"]) <= {fault["fingerprint"] for fault in told["faults"]}
 
 
 def test_github_commands_stay_on_their_lines(any_report: Report) -> None:
-    lines = reviews.github(any_report).splitlines()
+    lines = ci_annotations.github(any_report).splitlines()
     assert len(lines) == len(any_report.leaks) + len(any_report.others)
     for line in lines:
         assert re.fullmatch(r"::(error|warning|notice) file=[^:,]+,line=[1-9]\d*,title=[^:,]*::.*", line)
@@ -43,19 +43,19 @@ def test_githubs_runner_reads_what_was_written(any_report: Report) -> None:
         return text
 
     for line, fault in zip(
-        reviews.github(any_report).splitlines(), [*any_report.leaks, *any_report.others], strict=True
+        ci_annotations.github(any_report).splitlines(), [*any_report.leaks, *any_report.others], strict=True
     ):
         _, told, text = line.split("::", 2)
         properties = dict(each.split("=", 1) for each in told.split(" ", 1)[1].split(","))
         assert properties.keys() == {"file", "line", "title"}
-        assert back(properties["file"], ":", ",") == in_repository(fault.file)
+        assert back(properties["file"], ":", ",") == repository_path(fault.file)
         assert int(properties["line"]) == fault.line
         assert back(properties["title"], ":", ",") == f"{fault.rule} {fault.rule_name}"
         assert back(text) == f"{fault.message}\nTo mend it: {fault.fix}"
 
 
 def test_gitlab_is_a_code_quality_report(any_report: Report) -> None:
-    text = reviews.gitlab(any_report)
+    text = ci_annotations.gitlab(any_report)
     assert text.startswith("[")  # no byte order mark, which GitLab does not take
     issues = json.loads(text)
     assert len({issue["fingerprint"] for issue in issues}) == len(issues)
@@ -87,7 +87,7 @@ def test_markdown_is_read_as_it_was_meant(any_report: Report) -> None:
     assert not set(kinds) & {"html_block", "fence", "code_block", "blockquote_open", "hr"}
     rows = [kinds[at : kinds.index("tr_close", at)] for at, kind in enumerate(kinds) if kind == "tr_open"]
     assert {row.count("th_open") + row.count("td_open") for row in rows} <= {6}
-    shown = sum(min(markdown.MOST_ROWS + 1, len(faults)) for faults in tables_of(any_report))
+    shown = sum(min(markdown.MAX_ROWS + 1, len(faults)) for faults in tables_of(any_report))
     assert len(rows) == shown + sum(1 for faults in tables_of(any_report) if faults)
 
 
@@ -115,7 +115,7 @@ class Reader(HTMLParser):
 
 
 def test_the_page_is_whole_and_needs_nothing_else(any_report: Report) -> None:
-    text = page.render(any_report)
+    text = html_page.render(any_report)
     reader = Reader()
     reader.feed(text)
     assert reader.open == []
@@ -131,7 +131,7 @@ def test_the_page_is_whole_and_needs_nothing_else(any_report: Report) -> None:
 
 
 def test_the_page_says_the_verdict_first_and_folds_the_stacks(known: Report) -> None:
-    text = page.render(known)
+    text = html_page.render(known)
     body = text[text.index("<body>") :]
     assert body.index("<h1") < body.index("<h2")
     assert "5 faults in 5 of 5 processes" in html.unescape(body[: body.index("</h1>")])
@@ -142,7 +142,7 @@ def test_the_page_says_the_verdict_first_and_folds_the_stacks(known: Report) -> 
 
 
 def test_a_page_of_500_findings_folds_most(many: Report) -> None:
-    text = page.render(many)
+    text = html_page.render(many)
     assert "<summary>475 more</summary>" in text
     assert text.count("<article") == 500
 
@@ -150,10 +150,10 @@ def test_a_page_of_500_findings_folds_most(many: Report) -> None:
 @contextmanager
 def inside(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """With another working directory."""
-    in_repository.cache_clear()
+    repository_path.cache_clear()
     monkeypatch.chdir(folder)
     yield
-    in_repository.cache_clear()
+    repository_path.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -174,4 +174,4 @@ def test_paths_are_those_of_the_repository(tmp_path: Path, monkeypatch: Any, fil
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop" / "db.py").touch()
     with inside(tmp_path, monkeypatch):
-        assert in_repository(file) == place
+        assert repository_path(file) == place

@@ -1,10 +1,10 @@
--- From a table lines(raw String), one line of the agent's in each row, which is taken apart once.
+-- Fills the table of events from a table lines(raw String) with one line of the agent per row.
 INSERT INTO events
 SELECT
     toUnixTimestamp64Micro(parseDateTime64BestEffort(v.timestamp, 6, 'UTC')) AS moment,
     v.event AS event,
-    if(quiet, '', v.level) AS level,
-    if(quiet, '', v.message) AS message,
+    if(is_lifecycle, '', v.level) AS level,
+    if(is_lifecycle, '', v.message) AS message,
     concat(run_id, ':', toString(v.`process.pid`)) AS process,
     v.`poolwitness.run_id` AS run_id,
     v.`poolwitness.seq` AS seq,
@@ -18,10 +18,10 @@ SELECT
     v.`poolwitness.pool.class` AS pool_class,
     extract(v.`poolwitness.pool.created_at`, '((?:[^/\\\\]*[/\\\\])?[^/\\\\]*):\\d+$') AS pool_file,
     v.`db.namespace` AS db,
-    if(quiet, '', v.`code.file.path`) AS file,
-    if(quiet, 0, v.`code.line.number`) AS line,
-    if(quiet, '', v.`code.function.name`) AS function,
-    if(quiet, '', v.`code.stacktrace`) AS stack,
+    if(is_lifecycle, '', v.`code.file.path`) AS file,
+    if(is_lifecycle, 0, v.`code.line.number`) AS line,
+    if(is_lifecycle, '', v.`code.function.name`) AS function,
+    if(is_lifecycle, '', v.`code.stacktrace`) AS stack,
     v.`poolwitness.held_s` AS held_s,
     v.`poolwitness.waited_s` AS waited_s,
     v.`poolwitness.exit_delay_s` AS exit_delay_s,
@@ -71,7 +71,7 @@ FROM (
             `poolwitness.suppressed` Int64,
             `poolwitness.lines_lost` Int64
         )') AS v,
-        v.event IN ('poolwitness.pool.opened', 'poolwitness.pool.closed') AS quiet
+        v.event IN ('poolwitness.pool.opened', 'poolwitness.pool.closed') AS is_lifecycle
     FROM lines
 )
 WHERE startsWith(v.event, 'poolwitness.');

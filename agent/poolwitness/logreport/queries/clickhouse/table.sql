@@ -1,4 +1,4 @@
--- The same table for ClickHouse: what arrives twice is merged away in time, and the questions of a fault read its rows alone.
+-- The same table for ClickHouse: duplicates are merged eventually, and a query for one fault reads only its rows.
 CREATE TABLE events (
     moment Int64,
     event LowCardinality(String),

@@ -1,12 +1,12 @@
--- One row an event. Nothing is NULL: what an event does not have is '' or 0.
--- Times are microseconds since 1970 in UTC, so that the questions read the same in DuckDB and in ClickHouse.
--- Pools that were opened and closed are in a table of their own; the view `events` has both.
+-- One row per event. Nothing is NULL: what an event does not have is '' or 0.
+-- Times are microseconds since 1970 in UTC, so that the queries are the same for DuckDB and ClickHouse.
+-- Lifecycle events (a pool was opened or closed) are in a table of their own; the view `events` has both.
 CREATE TABLE other_events (
     moment BIGINT NOT NULL,      -- timestamp
     event VARCHAR,           -- event, for example poolwitness.finding
     level VARCHAR,           -- level; '' for pools that were opened or closed
     message VARCHAR,         -- message; '' for pools that were opened or closed
-    process VARCHAR,         -- poolwitness.run_id and process.pid: one process, whatever became of its number
+    process VARCHAR,         -- poolwitness.run_id and process.pid: one process, even if its pid is reused
     run_id VARCHAR,          -- poolwitness.run_id
     seq BIGINT,              -- poolwitness.seq
     rule VARCHAR,            -- poolwitness.rule
@@ -31,7 +31,7 @@ CREATE TABLE other_events (
     peak_in_use BIGINT,      -- poolwitness.peak_in_use
     workers BIGINT,          -- poolwitness.pool.num_workers
     threads BIGINT,          -- poolwitness.pool.threads_alive
-    held_back BIGINT,        -- poolwitness.held_back: so many more of the same were not written
+    held_back BIGINT,        -- poolwitness.held_back: how many more of the same were not written
     verdict VARCHAR,         -- poolwitness.verdict
     suppressed BIGINT,       -- poolwitness.suppressed
     lines_lost BIGINT        -- poolwitness.lines_lost

@@ -1,0 +1,54 @@
+"""Write one line on descriptor 2 when nothing else of the agent is loaded, or works."""
+
+# No annotations from __future__: that is a module to import.
+
+import os
+import sys
+
+
+def complain(sentence: str) -> None:
+    """Report in one sentence, ``poolwitness.agent.failed``, that the agent is off; never waits, never raises.
+
+    Args:
+        sentence: what is wrong and what to do.
+    """
+    try:
+        if getattr(sys, "__stderr__", None) is None:  # closed at the start: the number may mean another file by now
+            return
+        line = f"poolwitness: {sentence}\n" if os.isatty(2) else _event(sentence)
+        if _is_writable(2):
+            os.write(2, line.encode("ascii", "backslashreplace"))
+    except Exception:  # noqa: BLE001 - there is no other way to report it
+        pass
+
+
+def _event(sentence: str) -> str:
+    import json
+    import time
+
+    from poolwitness._version import SCHEMA_VERSION
+
+    now = time.time()
+    event = {
+        "timestamp": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1e6):06d}Z",
+        "level": "warning",
+        "event": "poolwitness.agent.failed",
+        "message": sentence,
+        "logger": "poolwitness",
+        "process.pid": os.getpid(),
+        "poolwitness.schema_version": SCHEMA_VERSION,
+        "poolwitness.run_id": os.urandom(8).hex(),
+        "poolwitness.seq": 1,
+    }
+    return json.dumps(event, separators=(",", ":")) + "\n"
+
+
+def _is_writable(fd: int) -> bool:
+    # A full pipe would block the program; one without a reader would kill it if SIGPIPE has its default action.
+    import select
+
+    if not hasattr(select, "poll"):
+        return True
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    return poll.poll(0) == [(fd, select.POLLOUT)]

@@ -1,0 +1,1 @@
+"""``poolwitness demo``: run a small program that leaks a pool, with the agent on."""

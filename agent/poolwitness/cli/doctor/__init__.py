@@ -1,0 +1,1 @@
+"""``poolwitness doctor``: report whether and how the agent starts in this interpreter."""

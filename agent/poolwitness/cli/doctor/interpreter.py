@@ -1,0 +1,61 @@
+"""Facts about this interpreter: installed versions, libpq, and what happens to unclosed pools."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
+from poolwitness.snapshot.versions import COMPONENTS, parse_version
+
+PACKAGES = ("psycopg", "psycopg_pool", "psutil", "structlog")
+
+
+def versions() -> dict[str, str | None]:
+    """The version of each relevant package, None if it is not installed; none of them is imported."""
+    found: dict[str, str | None] = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = None
+    return found
+
+
+def components() -> dict[str, tuple[int, ...]]:
+    """The versions in the form that the table of known defects uses."""
+    installed: dict[str, tuple[int, ...]] = {"python": tuple(sys.version_info[:3])}
+    for package, text in versions().items():
+        if text is not None and package in COMPONENTS:
+            installed[package] = parse_version(text)
+    return installed
+
+
+def psycopg() -> tuple[str | None, str]:
+    """How psycopg reaches libpq.
+
+    Returns:
+        The implementation (``c``, ``binary`` or ``python``; None if psycopg cannot be imported), and libpq's version or
+        why the import failed.
+    """
+    try:
+        from psycopg import pq
+
+        number = pq.version()
+    except Exception as error:  # noqa: BLE001 - a broken libpq can raise anything
+        reason = " ".join(str(error).split()) or type(error).__name__
+        return None, f"psycopg cannot be imported here: {reason}"
+    return pq.__impl__, f"libpq {number // 10000}.{number % 10000}"
+
+
+def at_exit(version: tuple[int, ...] = sys.version_info[:3]) -> str:
+    """One sentence on what happens to an unclosed synchronous pool at exit (psycopg issues 930 and 954).
+
+    Args:
+        version: of Python; this interpreter's by default.
+    """
+    release = ".".join(str(part) for part in version[:2])
+    if version < (3, 13):
+        return f"Python {release} ends at once; the server sees the pool's connections drop."
+    if version < (3, 14):
+        return f"Python {release} waits up to 5 s for each thread of the pool, in turn: 20 s for a default pool."
+    return f"Python {release} prints a PythonFinalizationError traceback for the pool and ends at once."
