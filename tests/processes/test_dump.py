@@ -247,24 +247,24 @@ def test_an_agent_without_a_pool_says_when_it_will_answer() -> None:
 
 
 def _knock(pid: int) -> str:
-    from poolwitness.cli.dumping import channel
+    from poolwitness.dump import client
 
-    return repr(channel.ask(pid, 0, time.monotonic() + 5))
+    return repr(client.ask(pid, 0, time.monotonic() + 5))
 
 
 def _look(pid: int) -> str:
-    from poolwitness.cli.dumping import target
+    from poolwitness.cli.dump.process import inspect
 
-    return repr(target.look_at(pid))
+    return repr(inspect(pid))
 
 
 def _as_nobody(question: Callable[[], str]) -> str:
     """What a forked child hears that has become another user."""
     # What is imported must be readable, also what decoding imports: before the child is somebody else.
-    from poolwitness.cli.dumping import target
+    from poolwitness.cli.dump.process import inspect
     from poolwitness.dump.address import address_of
 
-    target.look_at(os.getpid())
+    inspect(os.getpid())
     address_of(os.getpid(), 0)
     reading, writing = os.pipe()
     child = os.fork()

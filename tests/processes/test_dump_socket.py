@@ -20,9 +20,9 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no su
 
 ASK = """
 import sys, time
-from poolwitness.cli.dumping import channel
+from poolwitness.dump import client
 try:
-    print(channel.ask(int(sys.argv[1]), 0, time.monotonic() + 30, address=sys.argv[2]))
+    print(client.ask(int(sys.argv[1]), 0, time.monotonic() + 30, address=sys.argv[2]))
 except Exception as error:
     print(type(error).__name__)
 """

@@ -35,7 +35,7 @@ COMMANDS = {
     ),
     "explain": Command("explain", "print the page of a rule, or list the rules"),
     "dump": Command(
-        "dump", "say what lives in a running process: its pools, the connections that are out, and who has them"
+        "dump.command", "say what lives in a running process: its pools, the connections that are out, and who has them"
     ),
     "postmortem": Command(
         "postmortem",

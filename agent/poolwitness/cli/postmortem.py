@@ -15,7 +15,8 @@ from poolwitness.blackbox import directory as files
 from poolwitness.blackbox import reader
 from poolwitness.blackbox.contents import Remains
 from poolwitness.blackbox.errors import Alive, Missing, Refused, Unfinished
-from poolwitness.cli import UsageError, say, state_text
+from poolwitness.cli import state_text
+from poolwitness.cli.output import UsageError, print_message
 from poolwitness.config import Config
 from poolwitness.diagnose.registry import run_rules
 from poolwitness.guards import Guard
@@ -71,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
         except Unfinished:
             remains = None
         except Refused as refused:
-            say(f"{path} {refused}; it was left where it is.")
+            print_message(f"{path} {refused}; it was left where it is.")
             status = 1
             continue
         if remains is not None:
@@ -80,9 +81,9 @@ def run(args: argparse.Namespace) -> int:
         if not args.keep and not _removed(path):
             status = 1
     if alive:
-        say(f"{plural(alive, 'file')} of living processes left alone.")
+        print_message(f"{plural(alive, 'file')} of living processes left alone.")
     if not told:
-        say(f"no dead process has left anything to tell in {args.directory}.")
+        print_message(f"no dead process has left anything to tell in {args.directory}.")
     return status
 
 
@@ -203,7 +204,7 @@ def _removed(path: str) -> bool:
     except FileNotFoundError:
         pass
     except OSError as error:
-        say(f"{path} could not be removed ({error.strerror or error}) and will be told again.")
+        print_message(f"{path} could not be removed ({error.strerror or error}) and will be told again.")
         return False
     return True
 

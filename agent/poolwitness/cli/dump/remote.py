@@ -1,8 +1,8 @@
-"""Ask a process that has no agent, or whose agent cannot answer: `sys.remote_exec`, Python 3.14 and later.
+"""Ask a process without an agent, or whose agent cannot answer, with `sys.remote_exec`: Python 3.14 and later.
 
-The target reads two small files from a folder of ours: the first only starts a thread, the second is `injected`.
-Where its main thread is blocked the first is run when that ends, however late: then it finds that nobody waits for an
-answer any more, and takes the folder away.
+The process reads two small files from a folder of ours: the first only starts a thread, the second is `injected`.
+If its main thread is blocked, the first runs when that ends, however late. Then it finds that the file for the answer
+is gone, and removes the folder.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 
-from poolwitness.cli.dumping import Unanswered
-from poolwitness.cli.dumping.target import Target
+from poolwitness.cli.dump import Unanswered
+from poolwitness.cli.dump.process import Process
 
 PREFIX = "poolwitness-dump-"
 _LOOK_S = 0.005
@@ -67,46 +67,46 @@ poolwitness_dump(%r)
 """
 
 
-def possible(target: Target) -> bool:
+def possible(process: Process) -> bool:
     """Whether this interpreter can reach into that process."""
-    return hasattr(sys, "remote_exec") and target.series in (None, sys.version_info[:2])
+    return hasattr(sys, "remote_exec") and process.series in (None, sys.version_info[:2])
 
 
-def ask(target: Target, deadline_mono: float, wake: str = "") -> bytes:
-    """Have a process say what is on its heap.
+def ask(process: Process, deadline_mono: float, wake: str = "") -> bytes:
+    """Have a process report what is on its heap.
 
     Args:
-        target: the process.
+        process: the process.
         deadline_mono: until when to wait.
-        wake: a signal to send, so that a blocked main thread comes to the request; only one that is handled.
+        wake: a signal to send, so that a blocked main thread runs the script; only one that the program handles.
 
     Returns:
         What the script, or the agent that it found there, wrote: lines of JSON and an empty line.
 
     Raises:
-        Unanswered: it is not allowed or not possible.
-        TimeoutError: the main thread did not come to it in time.
+        Unanswered: it is not permitted or not possible.
+        TimeoutError: the main thread did not run the script in time.
     """
-    if wake and wake not in target.catches:
+    if wake and wake not in process.catches:
         raise Unanswered(
-            f"process {target.pid} has no handler for {wake}, and would die of it or not notice; "
-            f"it handles {', '.join(target.catches) or 'no signal'}."
+            f"process {process.pid} has no handler for {wake}, and would die of it or not notice; "
+            f"it handles {', '.join(process.catches) or 'no signal'}."
         )
-    _tidy()
-    # What the target cannot open it complains of on its stderr: another user may not get into our own TMPDIR.
-    parent = "/tmp" if _is_anothers(target) else None
-    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{target.pid}-", dir=parent))
+    _remove_leftovers()
+    # A process that cannot open the script prints that on its stderr; another user may have no access to our TMPDIR.
+    parent = "/tmp" if _is_anothers(process) else None
+    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{process.pid}-", dir=parent))
     answered = False
     try:
         with _answer_file(folder / "answer") as answer:
             (folder / "start.py").write_text(_START % str(folder), encoding="utf-8")
             (folder / "look.py").write_bytes(resources.files(__package__).joinpath("injected.py").read_bytes())
-            _give_to(target, folder)
-            _request(target, folder / "start.py")
-            _tidy(target.pid, besides=folder)
+            _give_to(process, folder)
+            _request(process, folder / "start.py")
+            _remove_leftovers(process.pid, besides=folder)
             if wake:
-                os.kill(target.pid, signal.Signals[wake])
-            found = _wait_for(answer, target, deadline_mono)
+                os.kill(process.pid, signal.Signals[wake])
+            found = _wait_for(answer, process, deadline_mono)
             answered = True
     except Unasked as error:
         answered = True
@@ -115,16 +115,16 @@ def ask(target: Target, deadline_mono: float, wake: str = "") -> bytes:
         _remove(folder, everything=answered)
     if found.startswith(b" !"):
         why = found[2:].decode("ascii", "replace").strip()
-        raise Unanswered(f"process {target.pid} could not be looked at: {why}.")
+        raise Unanswered(f"process {process.pid} could not be looked at: {why}.")
     return found
 
 
 class Unasked(Exception):
-    """The request is over, and nobody will read the script any more."""
+    """The request is over; no process will read the script any more."""
 
 
-def _request(target: Target, script: Path) -> None:
-    pid = target.pid
+def _request(process: Process, script: Path) -> None:
+    pid = process.pid
     try:
         sys.remote_exec(pid, str(script))  # type: ignore[attr-defined,unused-ignore]  # Python 3.14
     except PermissionError:
@@ -138,23 +138,25 @@ def _request(target: Target, script: Path) -> None:
         raise Unasked(f"process {pid} cannot be reached into: {error}.") from None
 
 
-def _wait_for(answer: int, target: Target, deadline_mono: float) -> bytes:
+def _wait_for(answer: int, process: Process, deadline_mono: float) -> bytes:
     while True:
         size = os.fstat(answer).st_size
         if size > 1 and os.pread(answer, 2, size - 2) == b"\n\n":
             return os.pread(answer, size, 0)
-        if not _is_there(target.pid):
-            raise Unasked(f"process {target.pid} ended before it could answer.")
+        if not _is_there(process.pid):
+            raise Unasked(f"process {process.pid} ended before it could answer.")
         if time.monotonic() > deadline_mono:
             if size:
-                raise Unasked(f"process {target.pid} is at it, but did not finish in time; give it a longer --timeout.")
+                raise Unasked(
+                    f"process {process.pid} began to answer but did not finish in time: use a longer --timeout."
+                )
             raise TimeoutError
         time.sleep(_LOOK_S)
 
 
 @contextlib.contextmanager
 def _answer_file(path: Path) -> Iterator[int]:
-    # Read through this descriptor only: in a folder that is the target's, a name may come to mean something else.
+    # Read through this descriptor only: the folder belongs to the process's user, who may replace the file.
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         yield fd
@@ -162,14 +164,14 @@ def _answer_file(path: Path) -> Iterator[int]:
         os.close(fd)
 
 
-def _give_to(target: Target, folder: Path) -> None:
-    if _is_anothers(target):
+def _give_to(process: Process, folder: Path) -> None:
+    if _is_anothers(process):
         for path in (*folder.iterdir(), folder):
-            os.chown(path, target.uid, -1)
+            os.chown(path, process.uid, -1)
 
 
-def _is_anothers(target: Target) -> bool:
-    return hasattr(os, "geteuid") and os.geteuid() != target.uid
+def _is_anothers(process: Process) -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() != process.uid
 
 
 def _remove(folder: Path, everything: bool) -> None:
@@ -180,8 +182,8 @@ def _remove(folder: Path, everything: bool) -> None:
         folder.rmdir()
 
 
-def _tidy(pid: int | None = None, besides: Path | None = None) -> None:
-    """Take away what was left for processes that ended, or for earlier requests that ours has replaced in *pid*."""
+def _remove_leftovers(pid: int | None = None, besides: Path | None = None) -> None:
+    """Remove what was left for processes that ended, or for earlier requests that ours has replaced in *pid*."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         match = re.match(rf"{PREFIX}(\d+)-", folder.name)
         if match is None or folder == besides:

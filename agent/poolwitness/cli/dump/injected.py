@@ -1,7 +1,7 @@
-"""Runs inside a process that never had the agent: finds its pools on the heap and says what can be seen of them.
+"""Runs inside a process without an agent: finds its pools on the heap and reports what can be seen of them.
 
-Its text is handed to `sys.remote_exec`, so it stands alone: nothing of this package is imported, nothing of the
-program's is called, no lock is taken, nothing is changed. It runs in a thread of its own, on Python 3.14 and later.
+`sys.remote_exec` is given its text, so it imports nothing from this package. It calls none of the program's code, takes
+no lock and changes nothing. It runs in a thread of its own, on Python 3.14 and later.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ def _settled() -> dict[str, Any]:
     for _ in range(3):
         try:
             return look()
-        except RuntimeError:  # something was changed while it was walked
+        except RuntimeError:  # a dict or set changed while it was read
             continue
     return look()
 
 
 def look() -> dict[str, Any]:
-    """The pools of this process, and where its threads stand."""
+    """The pools of this process, and what its threads are at."""
     pool_kinds = _kinds("psycopg_pool", "ConnectionPool", "AsyncConnectionPool")
     conn_kinds = _kinds("psycopg", "Connection", "AsyncConnection")
     task_kinds = _kinds("asyncio", "Task")
@@ -104,7 +104,7 @@ def _kinds(module: str, *names: str) -> list[type]:
 
 
 def _living(kinds: list[type]) -> list[Any]:
-    # In C from end to end, so that no other thread runs meanwhile: what the program lets go of dies there, not here.
+    # All in C: no other thread runs meanwhile, so no object of the program loses its last reference in this thread.
     numbers = frozenset(map(id, kinds))
     everything = gc.get_objects()
     found = list(compress(everything, map(numbers.__contains__, map(id, map(type, everything)))))
@@ -124,7 +124,7 @@ def _copy(items: Any) -> list[Any]:
     for _ in range(5):
         try:
             return list(items or ())
-        except RuntimeError:  # changed under our hands
+        except RuntimeError:  # changed meanwhile
             continue
     return []
 
@@ -189,7 +189,7 @@ def _runner(role: str, runner: Any, stands: Stands) -> dict[str, Any]:
 
 
 def _threads() -> Stands:
-    """Ident to name and frame; not ours."""
+    """Name and frame by identifier, without this thread."""
     # Without the lock of threading.enumerate().
     names = {ident: thread.name for ident, thread in threading._active.copy().items()}  # type: ignore[attr-defined]
     mine = threading.get_ident()
@@ -201,7 +201,7 @@ def _threads() -> Stands:
 
 
 def _hands(wanted: dict[int, Any], stands: Stands, tasks: list[Any]) -> Hands:
-    """Who has what in a local variable: id to (words, where that thread or task stands)."""
+    """Which thread or task has what in a local variable: by id, a description and its stack."""
     found: Hands = {}
     for name, frame in stands.values():
         _search(wanted, found, list(_chain(frame)), f"thread {name!r}")
@@ -223,7 +223,7 @@ def _search(wanted: dict[int, Any], found: Hands, frames: list[tuple[FrameType, 
 
 
 def _parts(value: Any) -> list[Any]:
-    # One step further, for `self.conn` and a list of connections; nothing of the object's own is run.
+    # One step further, for `self.conn` and a list of connections; none of the object's own code runs.
     kind = type(value)
     if kind in (list, tuple, set, dict) or type.__dict__["__flags__"].__get__(kind) & 512:  # a class made in Python
         return gc.get_referents(value)[:200]

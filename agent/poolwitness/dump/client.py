@@ -1,4 +1,4 @@
-"""Ask the agent of a process through its socket."""
+"""The asking end of the dump protocol: reads the answer of a process from its socket."""
 
 from __future__ import annotations
 

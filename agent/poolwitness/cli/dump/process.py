@@ -1,4 +1,4 @@
-"""Which process is asked: whether it is there, whose it is, which Python it runs, and what can be told of it."""
+"""The process to ask: whether it exists, its user, its Python, and whether its agent is switched on."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import signal
 import sys
 from dataclasses import dataclass
 
-from poolwitness.cli.dumping import Unanswered
+from poolwitness.cli.dump import Unanswered
 
 _EXTENSION = re.compile(r"(?:libpython|/python|cpython-)3\.?(\d{1,2})(?:t|d|-|\.so|/|$)")
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """A process as the operating system shows it; ``series`` is None where its Python could not be told."""
+class Process:
+    """A process as the operating system shows it; ``series`` is None where its Python is not known."""
 
     pid: int
     uid: int
@@ -31,20 +31,20 @@ class Target:
         return f"Python {self.series[0]}.{self.series[1]}" if self.series else "Python"
 
 
-def look_at(pid: int) -> Target:
-    """Look at a process without touching it.
+def inspect(pid: int) -> Process:
+    """What the operating system knows about a process; the process itself is not touched.
 
     Args:
-        pid: its number.
+        pid: the process.
 
     Returns:
-        What could be seen; on other systems than Linux little more than the pid.
+        What is known; on other systems than Linux little more than the pid.
 
     Raises:
-        Unanswered: there is no such process, it has ended, it is another user's, or it is no Python.
+        Unanswered: the process does not exist, has ended, belongs to another user, or is not Python.
     """
     if sys.platform != "linux":
-        return _look_from_afar(pid)
+        return _inspect_with_psutil(pid)
     status = _status(pid)
     if status.get("Tgid", str(pid)) != str(pid):
         raise Unanswered(f"{pid} is a thread of process {status['Tgid']}; run `poolwitness dump {status['Tgid']}`.")
@@ -59,7 +59,7 @@ def look_at(pid: int) -> Target:
     try:
         exe = os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)")
     except OSError:
-        # A kernel thread has none; that of a process with privileges is not shown.
+        # A kernel thread has none, and that of a privileged process is hidden.
         exe = ""
     series = _series(pid, exe)
     name = status.get("Name", "?")
@@ -68,7 +68,7 @@ def look_at(pid: int) -> Target:
     if not exe and uid == 0 and "VmSize" not in status:
         raise Unanswered(f"process {pid} ({name}) is a thread of the kernel, not a Python process.")
     environ = _read(f"/proc/{pid}/environ").split(b"\0")
-    return Target(
+    return Process(
         pid=pid,
         uid=uid,
         program=_interpreter(pid, exe),
@@ -79,13 +79,13 @@ def look_at(pid: int) -> Target:
     )
 
 
-def _look_from_afar(pid: int) -> Target:
+def _inspect_with_psutil(pid: int) -> Process:
     import psutil
 
     try:
         process = psutil.Process(pid)
         uid = process.uids().real if hasattr(process, "uids") else 0
-        return Target(pid, uid, series=_series_of(process.exe()))
+        return Process(pid, uid, series=_series_of(process.exe()))
     except psutil.NoSuchProcess:
         raise Unanswered(f"there is no process {pid}.") from None
     except psutil.AccessDenied:
@@ -103,7 +103,7 @@ def _series(pid: int, exe: str) -> tuple[int, int] | None:
     found = _series_of(exe)
     if found is not None:
         return found
-    # Embedded (uWSGI, frozen programs) or under a name without a number: see what it has loaded.
+    # Embedded (uWSGI, frozen programs), or a name without a version: look at the libraries that are loaded.
     for line in _maps(pid).splitlines():
         found = _series_of(line)
         if found is not None:

@@ -1,28 +1,28 @@
-"""Where the main thread of another process stands, read from outside: Python 3.14 and later can, unasked."""
+"""The line that the main thread of another process is at, read from outside: Python 3.14 and later."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from poolwitness.cli.dumping.target import Target
+from poolwitness.cli.dump.process import Process
 
 
-def main_thread_at(target: Target) -> str:
+def main_thread_at(process: Process) -> str:
     """The innermost line of the main thread that is neither frozen nor the standard library's threading.
 
     Args:
-        target: a process of this interpreter's own version.
+        process: a process of this interpreter's own version.
 
     Returns:
         ``file:line in function``; empty where it could not be read.
     """
     try:
-        # The module behind `python -m asyncio ps`: not public, so whatever it does not give is done without.
+        # The module behind `python -m asyncio ps`. It is not public, so any part of it may be missing.
         import _remote_debugging  # type: ignore[import-not-found,unused-ignore]
 
-        unwinder = _remote_debugging.RemoteUnwinder(target.pid, all_threads=True)
+        unwinder = _remote_debugging.RemoteUnwinder(process.pid, all_threads=True)
         for thread in _threads(unwinder.get_stack_trace()):
-            if thread.thread_id == target.pid:
+            if thread.thread_id == process.pid:
                 for frame in thread.frame_info:
                     if not frame.filename.startswith("<frozen ") and not frame.filename.endswith("threading.py"):
                         return f"{frame.filename}:{_line(frame)} in {frame.funcname}"

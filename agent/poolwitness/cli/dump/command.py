@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import poolwitness
-from poolwitness.cli import UsageError, say, state_text
-from poolwitness.cli.dumping import Unanswered, blocked, channel, remote, target
+from poolwitness.cli import state_text
+from poolwitness.cli.dump import Unanswered, blocked, remote
+from poolwitness.cli.dump.process import Process, inspect
+from poolwitness.cli.output import UsageError, print_message
 from poolwitness.config import Config
+from poolwitness.dump import client
 
 Event = dict[str, Any]
 
@@ -44,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         events = ask(pid, timeout_s, args.wake.upper())
     except Unanswered as sentence:
-        say(str(sentence))
+        print_message(str(sentence))
         return 1
     if args.format == "json":
         for event in events:
@@ -69,23 +72,23 @@ def ask(pid: int, timeout_s: float, wake: str = "") -> list[Event]:
         Unanswered: with one sentence on why, and what to do.
     """
     started_mono = time.monotonic()
-    asked = target.look_at(pid)
-    can_reach = remote.possible(asked)
+    process = inspect(pid)
+    can_reach = remote.possible(process)
     listens = False
     try:
         patience_s = timeout_s / 2 if can_reach else timeout_s
-        return _events(channel.ask(pid, asked.uid, started_mono + patience_s), pid)
-    except channel.NoAnswer:
+        return _events(client.ask(pid, process.uid, started_mono + patience_s), pid)
+    except client.NoAnswer:
         listens = True
-    except channel.NotListening:
-        if asked.elsewhere:
+    except client.NotListening:
+        if process.elsewhere:
             raise Unanswered(_is_elsewhere(pid)) from None
-    if not can_reach or asked.elsewhere:
-        raise Unanswered(_cannot_reach(asked, listens, timeout_s))
+    if not can_reach or process.elsewhere:
+        raise Unanswered(_cannot_reach(process, listens, timeout_s))
     try:
-        return _events(remote.ask(asked, started_mono + timeout_s, wake), pid)
+        return _events(remote.ask(process, started_mono + timeout_s, wake), pid)
     except TimeoutError:
-        raise Unanswered(_blocked(asked, listens, timeout_s)) from None
+        raise Unanswered(_blocked(process, listens, timeout_s)) from None
 
 
 def _events(answer: bytes, pid: int) -> list[Event]:
@@ -93,7 +96,7 @@ def _events(answer: bytes, pid: int) -> list[Event]:
         lines = answer.splitlines()
         first = json.loads(lines[0])
         if "poolwitness.heap" in first:
-            from poolwitness.cli.dumping import heap  # with the rules and the pipeline, which take long to load
+            from poolwitness.cli.dump import heap  # with the rules and the pipeline, which take long to load
 
             lines = heap.lines_of(first, Config.from_environ(os.environ)).splitlines()
         events: list[Event] = [json.loads(line) for line in lines if line]
@@ -115,41 +118,41 @@ def _is_elsewhere(pid: int) -> str:
     )
 
 
-def _cannot_reach(asked: target.Target, listens: bool, timeout_s: float) -> str:
-    pid = asked.pid
+def _cannot_reach(process: Process, listens: bool, timeout_s: float) -> str:
+    pid = process.pid
     if listens:
         return (
             f"the agent of process {pid} did not answer within {timeout_s:g} s: its event loop, or every thread, is "
             f"blocked; with POOLWITNESS_SIGNAL=SIGUSR2 in its environment it answers also then."
         )
-    if asked.series is not None and asked.series >= (3, 14):
+    if process.series is not None and process.series >= (3, 14):
         home = Path(poolwitness.__file__).resolve().parent.parent
         return (
-            f"no agent answers in process {pid}, which runs {asked.python}; that Python can look into it: "
-            f"PYTHONPATH={home} {asked.program} -m poolwitness dump {pid}"
+            f"no agent answers in process {pid}, which runs {process.python}; that Python can look into it: "
+            f"PYTHONPATH={home} {process.program} -m poolwitness dump {pid}"
         )
-    if asked.agent_wanted:
+    if process.agent_wanted:
         return (
             f"the agent of process {pid} is switched on, but does not listen yet: it does as soon as a pool is opened "
             f"(and not at POOLWITNESS_LEVEL=exit)."
         )
     return (
-        f"process {pid} runs {asked.python} without the agent, and only Python 3.14 and later can be looked into then; "
-        f"start it with POOLWITNESS=1, or with `poolwitness run -- ...`."
+        f"process {pid} runs {process.python} without the agent, and only Python 3.14 and later can be looked into "
+        f"then; start it with POOLWITNESS=1, or with `poolwitness run -- ...`."
     )
 
 
-def _blocked(asked: target.Target, listens: bool, timeout_s: float) -> str:
-    at = blocked.main_thread_at(asked)
-    told = f"the main thread of process {asked.pid} did not come to the request within {timeout_s:g} s"
-    told += f": it is blocked at {at}. " if at else ". "
-    handled = [name for name in asked.catches if name != "SIGINT"]
+def _blocked(process: Process, listens: bool, timeout_s: float) -> str:
+    at = blocked.main_thread_at(process)
+    said = f"the main thread of process {process.pid} did not run the request within {timeout_s:g} s"
+    said += f": it is blocked at {at}. " if at else ". "
+    handled = [name for name in process.catches if name != "SIGINT"]
     if listens:
-        return told + "With POOLWITNESS_SIGNAL=SIGUSR2 in its environment it answers also then."
+        return said + "With POOLWITNESS_SIGNAL=SIGUSR2 in its environment it answers also then."
     if handled:
         signals = ", ".join(handled)
-        told += f"A signal that it handles wakes it: add --wake with one of {signals}, if you know what it does there. "
-    return told + "With POOLWITNESS=1 in its environment it answers whatever its main thread is doing."
+        said += f"A signal that it handles wakes it: add --wake with one of {signals}, if you know what it does there. "
+    return said + "With POOLWITNESS=1 in its environment it answers whatever its main thread is doing."
 
 
 def _pid(word: str) -> int:
@@ -158,7 +161,7 @@ def _pid(word: str) -> int:
     except ValueError:
         pid = 0
     if not 0 < pid <= LARGEST_PID:
-        raise UsageError(f"{word!r} is not a process id: give a number such as 4711, `ps` shows them.")
+        raise UsageError(f"{word!r} is not a process id: give a number such as 4711, as `ps` shows it.")
     return pid
 
 
