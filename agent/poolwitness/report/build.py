@@ -1,4 +1,4 @@
-"""Build the events: flat dotted keys, OpenTelemetry's names where it has one, seconds as floats ending in ``_s``."""
+"""Builds events from records and findings, one function for each event outside a state report."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Event = dict[str, Any]
 
 
 class Tally(Protocol):
-    """What has been told in a process."""
+    """What has been reported in a process."""
 
     counts: Counter[str]
     resolved: int
@@ -79,7 +79,7 @@ def checkout_fields(pool: PoolRecord | None, checkout: CheckoutRecord) -> Event:
 
 
 def code_fields(stack: Stack | None) -> Event:
-    """The line to open and the stack it stands on, outermost frame first as Python prints it."""
+    """The line to open and its stack, outermost frame first as Python prints it."""
     if stack is None or stack.origin is None:
         return {}
     event = frame_fields(stack.origin)
@@ -168,7 +168,7 @@ def holder(found: Finding, checkout: CheckoutRecord, rank: int, report_id: str) 
 
 
 def resolved(found: Finding, held_s: float) -> Event:
-    """``poolwitness.finding.resolved``: a suspicion came back."""
+    """``poolwitness.finding.resolved``: a suspicion resolved."""
     if found.rule.retractable == "worker":
         worker = f"worker {found.extra['poolwitness.worker.name']!r}"
         pool = f" of {pool_label(found.pool)}" if found.pool is not None else ""
@@ -192,7 +192,7 @@ def resolved(found: Finding, held_s: float) -> Event:
 
 
 def part_disabled(name: str, failure: str | None) -> Event:
-    """``poolwitness.agent.part_disabled``: one piece of the agent has failed."""
+    """``poolwitness.agent.part_disabled``: one part of the agent failed."""
     return {
         "level": "warning",
         "message": f"the agent's part {name!r} failed ({failure}) and is off; the program is not affected",
@@ -201,7 +201,7 @@ def part_disabled(name: str, failure: str | None) -> Event:
 
 
 def held_back(found: Finding, count: int) -> Event:
-    """``poolwitness.finding.held_back``: more of a finding that was told, or of one that there was no room to tell."""
+    """``poolwitness.finding.held_back``: more of a finding than were written."""
     event: Event = {
         "level": found.severity,
         "message": f"{plural(count, 'more finding')} of {found.rule.code} at {at_line(found.at)} held back, for example: {found.message}",

@@ -1,4 +1,4 @@
-"""The same events for a person at a terminal: the sentence and the line first, our vocabulary last."""
+"""Renders events for people at a terminal: the sentence and the line of code first, the rule last."""
 
 from __future__ import annotations
 

@@ -36,12 +36,12 @@ class Field(NamedTuple):
 
     @property
     def is_family(self) -> bool:
-        """Whether the last part of the name stands for many."""
+        """Whether this is one row for many names."""
         return self.name.endswith("*")
 
     @property
     def sample_name(self) -> str:
-        """A name as it stands in a line."""
+        """A name as it is in a line."""
         return self.example_name or self.name
 
 
@@ -224,7 +224,7 @@ _TABLE = (
 
 FIELDS: dict[str, Field] = {field.name: field for field in _TABLE}
 TYPES: dict[str, str] = {field.name: field.type for field in _TABLE if not field.is_family}
-# By what stands before the last part of the name.
+# By the part of the name before the `*`.
 FAMILIES: dict[str, str] = {field.name[:-1]: field.type for field in _TABLE if field.is_family}
 
 

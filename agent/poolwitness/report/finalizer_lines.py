@@ -1,4 +1,4 @@
-"""Lines that are written while the interpreter is ending: rendered beforehand, with gaps to fill.
+"""Writes lines while the interpreter is ending: they are rendered beforehand, with gaps to fill.
 
 At that time imports fail, module globals may be gone and other threads are frozen: a notice holds bytes and
 bound functions, and takes no lock.
@@ -66,7 +66,7 @@ def notice(
     targets_delayed = [_target(sink, template) for sink, template in delayed]
     targets_raised = [_target(sink, template) for sink, template in raised]
 
-    def tell(delay_s: float, kind: str | None) -> None:
+    def write_notice(delay_s: float, kind: str | None) -> None:
         totals.count += 1
         totals.seconds += delay_s
         if totals.count > most and totals.count & (totals.count - 1):
@@ -99,7 +99,7 @@ def notice(
             except failures:
                 continue
 
-    return tell
+    return write_notice
 
 
 def _target(sink: FdSink, template: bytes) -> tuple[int, Any, Any, Callable[[int, bytes], int], bytes]:

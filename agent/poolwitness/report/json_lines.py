@@ -1,4 +1,4 @@
-"""One event, one line: strict JSON of at most 4,096 bytes with its newline, trimmed where it is too long."""
+"""Renders an event as one line: strict JSON of at most 4,096 bytes with its newline, trimmed where it is too long."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def _shorter(value: Any) -> Iterator[Any]:
     if isinstance(value, str):
         parts = value.split("\n")
         if len(parts) > 5:
-            # The outermost frames tell the program, the innermost the fault: the middle goes first.
+            # The outermost frames show the program and the innermost the fault: the middle goes first.
             kept = [part for part in parts if part != "..."]
             middle = len(kept) // 2
             yield "\n".join([*kept[:middle], "...", *kept[middle + 1 :]])

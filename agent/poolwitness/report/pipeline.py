@@ -1,6 +1,6 @@
-"""The private structlog pipeline: envelope, cleaning, and out to every sink.
+"""The private structlog pipeline: adds the envelope, cleans the values and passes each event to every output.
 
-``structlog.configure()`` is never called and never heeded: the logger is wrapped with its own processors.
+``structlog.configure()`` is never called and has no effect here: the logger is wrapped with its own processors.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Pipeline:
         self._logger.msg(name, fields=event)
 
     def msg(self, event: dict[str, Any]) -> None:
-        """The end of the pipeline: each sink in turn, one that fails does not keep it from the others."""
+        """The end of the pipeline: each sink in turn; one that fails does not affect the others."""
         if self._reentrance.inside:
             self.lost += 1
             return
@@ -81,7 +81,7 @@ class Pipeline:
             self._reentrance.inside = False
 
     def write_plain(self, name: str, event: dict[str, Any]) -> None:
-        """Write one event of plain values as JSON, past the processors and the renderers, which have failed.
+        """Write one event of plain values as JSON, without the processors and the renderers, which have failed.
 
         Args:
             name: the event's name.
@@ -92,11 +92,11 @@ class Pipeline:
             sink.write(line, self.patience_s)
 
     def fd_sinks(self) -> list[FdSink]:
-        """The sinks that can be written to when nothing else works any more."""
+        """The sinks that can still be written to when everything else has failed."""
         return [sink for sink in self.sinks if isinstance(sink, FdSink)]
 
     def close(self) -> None:
-        """Give the descriptors back."""
+        """Close the descriptors."""
         for sink in self.fd_sinks():
             sink.close()
 

@@ -1,4 +1,4 @@
-"""The figures of all pools of a process together, for the verdict."""
+"""Adds up the figures of all pools of a process, for the verdict."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from poolwitness.model.records import PoolRecord
 
-# What is true of a moment cannot be added up.
+# Values of one moment cannot be added up.
 _MEASURES = frozenset({"pool_min", "pool_max", "pool_size", "pool_available", "requests_waiting"})
 
 

@@ -1,4 +1,4 @@
-"""The same events under the names of a backend: the last step before a line, loaded only where one is chosen.
+"""Renames the fields of events for a backend: the last step before a line, loaded only if a profile is chosen.
 
 A profile renames fields, adds what its backend demands beside, and can be taken back: `restored`.
 """

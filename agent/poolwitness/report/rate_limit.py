@@ -1,11 +1,11 @@
-"""So many lines a minute per fingerprint, and so many in all; what was held back is counted and said."""
+"""Limits the lines per minute of each fingerprint and of all together, and counts what was held back."""
 
 from __future__ import annotations
 
 import time
 
 PER_MINUTE = 30
-ALL_PER_MINUTE = 600  # at some 2 KB a line, what a log store takes from one process without a word
+ALL_PER_MINUTE = 600  # at some 2 KB a line, what a log store accepts from one process without complaint
 MOST_KEYS = 2000
 
 

@@ -1,4 +1,4 @@
-"""Make any value safe to write: no secret, no control character, nothing that is not strict JSON."""
+"""Makes any value safe to write: no secret, no control character, nothing that is not strict JSON."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def scrub(text: str, secrets: Iterable[str] = ()) -> str:
 
     Args:
         text: an exception's message or the like.
-        secrets: values that must not appear whatever stands around them.
+        secrets: values that must not appear in any context.
 
     Returns:
-        At most `LONGEST_SEARCHED` characters: patterns with gaps take square time on what somebody made for them.
+        At most `LONGEST_SEARCHED` characters: patterns with gaps take quadratic time on input made for that.
     """
     for secret in secrets:
         if secret:
@@ -53,7 +53,7 @@ def scrub(text: str, secrets: Iterable[str] = ()) -> str:
 
 
 def _without_userinfo(text: str, mask: str) -> str:
-    # Most texts have neither a URI nor such a word, and a look costs far less than a search.
+    # Most texts have neither a URI nor such a word, and this test costs far less than a search.
     return _compiled(_USERINFO).sub(f"://{mask}@", text) if "://" in text else text
 
 

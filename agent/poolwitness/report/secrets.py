@@ -18,7 +18,7 @@ def describe_error(pool: Any, error: BaseException) -> str:
     """An exception's text without secrets, for a report.
 
     Where the pool's conninfo cannot be read (it is a callable, or it does not parse, and then libpq quotes it) the
-    text stays here and only the type is told.
+    text is not reported, only the type.
 
     Args:
         pool: the pool whose secrets must not appear; None when it is gone.
