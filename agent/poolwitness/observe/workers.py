@@ -39,8 +39,8 @@ class WorkerPatches:
 
     def task_died(self, _owner: Any, _frame: FrameType | None, _token: Any, error: BaseException) -> None:
         """A worker's or scheduler's asyncio task is ending by an exception."""
-        # asyncio.run cancels what is left when its main task ends; the garbage collector closes what it finds, also when
-        # the interpreter ends and asyncio is gone.
+        # asyncio.run cancels what is left when its main task ends; the garbage collector closes what it finds, also
+        # when the interpreter ends and asyncio is gone.
         asyncio = None if isinstance(error, GeneratorExit) else sys.modules.get("asyncio")
         if asyncio is None or isinstance(error, asyncio.CancelledError):
             return
