@@ -103,8 +103,11 @@ class CheckoutPatches:
                     holder = here.holder
                 except AttributeError:
                     holder = here.holder = ThreadHolder()
-                frame = getframe().f_back
-                if frame is None:  # called straight from C
+                try:
+                    frame = getframe(1)
+                except ValueError:  # called straight from C
+                    frame = None
+                if frame is None:
                     raw: RawStack = ()
                 elif (
                     # Most threads take all their connections in one function of the application's.
@@ -184,7 +187,7 @@ class CheckoutPatches:
                     if connection is None:
                         return conn
                 outer = holder = None
-                frame = getframe().f_back
+                frame = getframe(1)
                 task = current_task()
                 if task is not None:
                     holder = holders_get(id(task))
@@ -193,8 +196,7 @@ class CheckoutPatches:
                     outer = holder.last
                     holder.last = connection
                 if (
-                    frame is not None
-                    and not trace
+                    not trace
                     and known(id(code := frame.f_code)) == APPLICATION
                     and (caller := frame.f_back) is not None
                     and known(id(called_by := caller.f_code)) == APPLICATION
