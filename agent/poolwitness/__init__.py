@@ -1,9 +1,9 @@
-"""poolwitness: a witness for psycopg 3 connection pools.
+"""The public API of poolwitness, a runtime diagnostics agent for psycopg 3 connection pools.
 
-Importing this package loads nothing but itself; each public name fetches what it needs when it is used.
+Importing this package loads nothing but itself; each public name imports what it needs when it is used.
 """
 
-TYPE_CHECKING = False  # typing would be an import more in every interpreter that is on
+TYPE_CHECKING = False  # typing is not imported: the agent loads this module with every interpreter
 if TYPE_CHECKING:
     from poolwitness._version import __version__
     from poolwitness.agent import Agent
@@ -16,7 +16,7 @@ __all__ = ["__version__", "activate", "deactivate", "findings", "snapshot"]
 def activate(**settings: str) -> None:
     """Switch the agent on in this process, whatever the environment says.
 
-    Call it before the first pool is created: pools made earlier are not known to it.
+    Call it before the first pool is created: the agent does not know pools that are older.
 
     Args:
         settings: values of the POOLWITNESS_… variables by their short lower-case names, for example
@@ -38,7 +38,7 @@ def deactivate() -> None:
 
 
 def snapshot() -> "Snapshot":
-    """What is known now, as an immutable record.
+    """What the agent knows now, as an immutable record; loads the agent if there was no pool yet.
 
     Raises:
         RuntimeError: the agent is not active in this process.
@@ -47,7 +47,7 @@ def snapshot() -> "Snapshot":
 
 
 def findings() -> "list[Finding]":
-    """What the rules say of the present moment; nothing is reported or remembered by asking.
+    """What the rules find now; the call reports nothing and remembers nothing.
 
     Raises:
         RuntimeError: the agent is not active in this process.
@@ -58,21 +58,19 @@ def findings() -> "list[Finding]":
 def _agent() -> "Agent":
     import sys
 
-    if "poolwitness.boot.first_pool" not in sys.modules:
+    first_pool = sys.modules.get("poolwitness.boot.first_pool")
+    if first_pool is None or not first_pool.load():
         raise RuntimeError(
-            "poolwitness is not active in this process: set POOLWITNESS=1 or call poolwitness.activate(), "
-            "and import psycopg_pool"
+            "poolwitness is not active in this process: set POOLWITNESS=1 or call poolwitness.activate(), and import"
+            " psycopg_pool; if that was done, a line on stderr says why the agent is off"
         )
-    from poolwitness.boot import first_pool
-
-    first_pool.load()
     from poolwitness.agent import current
 
     return current()
 
 
 def __getattr__(name: str) -> str:
-    if name == "__version__":  # a file less to open in every interpreter that is on
+    if name == "__version__":  # one file less to open in every interpreter
         from poolwitness._version import __version__
 
         return __version__

@@ -37,6 +37,7 @@ from poolwitness.snapshot.versions import installed_versions
 
 if TYPE_CHECKING:
     from poolwitness.blackbox.recorder import BlackBoxRecorder
+    from poolwitness.model.startup import OpenedFile
     from poolwitness.otel.logs import OtelSink
     from poolwitness.otel.session import OtelSession
     from poolwitness.otel.timings import Timings
@@ -52,12 +53,12 @@ class Agent:
     Args:
         config: the settings.
         how: the way in: ``pth``, ``sitecustomize`` or ``activate``.
-        opened: descriptors of files that were opened when psycopg_pool was imported, by their paths.
+        opened: the files that were opened when psycopg_pool was imported, by their paths.
         sigterm: gives whether SIGTERM is handled, for the started event.
     """
 
     def __init__(
-        self, config: Config, how: str, opened: Mapping[str, int], sigterm: Callable[[], str] = lambda: "0"
+        self, config: Config, how: str, opened: Mapping[str, OpenedFile], sigterm: Callable[[], str] = lambda: "0"
     ) -> None:
         self.config = config
         self.sigterm = sigterm
@@ -202,7 +203,7 @@ _agent: Agent | None = None
 
 
 def start(
-    environ: Mapping[str, str], how: str, opened: Mapping[str, int], sigterm: Callable[[], str] = lambda: "0"
+    environ: Mapping[str, str], how: str, opened: Mapping[str, OpenedFile], sigterm: Callable[[], str] = lambda: "0"
 ) -> Agent:
     """Create the agent of this process; it observes nothing before `Agent.install`. Arguments as of `Agent`."""
     global _agent

@@ -1,7 +1,7 @@
 """Enter the interpreter: read the switch, wait for psycopg_pool to be imported, and hook the end of the process.
 
-Uses os, sys, atexit and time alone until psycopg_pool is imported, runs once, and never raises. However it was called
-(.pth, sitecustomize, activate()), the second call in a process does nothing.
+Loads os, sys, atexit, time and select alone until psycopg_pool is imported, runs once, and never raises. However it is
+called (.pth, sitecustomize, activate()), the second call in a process does nothing.
 """
 
 # No annotations from __future__ here: that is a module to import, in every interpreter that is on.
@@ -15,8 +15,11 @@ from poolwitness.model.startup import is_on
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
 booted_by: list[str] = []
+# What POOLWITNESS is set to, if that is neither yes nor no.
+_refused: list[str] = []
 
 
 def boot(how: str) -> None:
@@ -31,6 +34,7 @@ def boot(how: str) -> None:
         if on is None:
             if how not in booted_by:
                 booted_by.append(how)
+                _refused.append(value)
                 _complain(f"POOLWITNESS={value[:40]!r} is neither 1 nor 0, so the agent stays off; set it to 1 or 0")
         elif on and not booted_by:
             booted_by.append(how)
@@ -43,14 +47,15 @@ def activate(settings: "Mapping[str, str]") -> None:
     """Start the agent from code: see `poolwitness.activate`."""
     if "activate" in booted_by:
         return
-    is_first = not booted_by
+    is_first = not booted_by or bool(_refused)
     booted_by.append("activate")
     if is_first:
         from poolwitness.guards import is_ours
 
         try:
             _wait_for_psycopg_pool(settings, "activate")
-        except Exception as error:
+        except BaseException as error:
+            deactivate()
             if not is_ours(error):
                 raise
             _complain(f"the agent could not start ({type(error).__name__}); the program runs on without it")
@@ -61,13 +66,19 @@ def deactivate() -> None:
     booted_by.clear()
     atexit.unregister(_at_exit)
     # Only what is loaded has anything to undo.
-    for name, undo in (("sigterm", "release"), ("import_hook", "remove"), ("first_pool", "unwrap_constructors")):
-        module = sys.modules.get(f"poolwitness.boot.{name}")
-        if module is not None:
-            getattr(module, undo)()
-    agent = sys.modules.get("poolwitness.agent")
-    if agent is not None:
-        agent.stop()
+    for name, undo in (
+        ("boot.sigterm", "release"),
+        ("boot.import_hook", "remove"),
+        ("boot.first_pool", "unwrap_constructors"),
+        ("agent", "stop"),
+    ):
+        _call(name, undo)
+
+
+def _call(module: str, function: str, *arguments: str) -> "Any":
+    """Call a function of a module of ours if that is loaded; it may still be in the middle of its import."""
+    loaded = getattr(sys.modules.get(f"poolwitness.{module}"), function, None)
+    return loaded(*arguments) if loaded is not None else None
 
 
 def _wait_for_psycopg_pool(settings: "Mapping[str, str]", how: str) -> None:
@@ -97,7 +108,11 @@ def _wait_for_psycopg_pool(settings: "Mapping[str, str]", how: str) -> None:
 
 def _at_exit() -> None:
     try:
-        _end()
+        _call("boot.sigterm", "hold")
+        try:
+            _call("agent", "give_verdict", "atexit")
+        finally:
+            _call("boot.sigterm", "release")
     except Exception as error:
         from poolwitness.guards import is_ours
 
@@ -107,23 +122,9 @@ def _at_exit() -> None:
         _complain(f"no verdict: {type(error).__name__} at exit")
 
 
-def _end() -> None:
-    agent, sigterm = sys.modules.get("poolwitness.agent"), sys.modules.get("poolwitness.boot.sigterm")
-    if sigterm is not None:
-        sigterm.hold()
-    try:
-        if agent is not None:
-            agent.give_verdict("atexit")
-    finally:
-        if sigterm is not None:
-            sigterm.release()
-
-
 def _at_sigterm() -> None:
     try:
-        agent = sys.modules.get("poolwitness.agent")
-        if agent is not None:
-            agent.give_verdict("SIGTERM")
+        _call("agent", "give_verdict", "SIGTERM")
     except Exception as error:  # noqa: BLE001 - a thread of ours would print a traceback that the program does not have
         _complain(f"no verdict: {type(error).__name__} on SIGTERM")
 

@@ -11,13 +11,15 @@ import functools
 import inspect
 import os
 import sys
-import threading
 from collections.abc import Mapping
+from threading import RLock, get_ident
 from typing import TYPE_CHECKING, Any
 
+# SCHEMA_VERSION is for `complain`: a child that C forked in the middle of a load can import nothing any more.
+from poolwitness._version import SCHEMA_VERSION  # noqa: F401
 from poolwitness.boot.last_resort import complain
-from poolwitness.guards import is_ours
-from poolwitness.model.startup import CHECK_FILE, open_file
+from poolwitness.guards import is_from_signal_handler, is_ours
+from poolwitness.model.startup import CHECK_FILE, OpenedFile
 
 if TYPE_CHECKING:
     from poolwitness.observe.pools import PoolPatches
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 # How long another thread that creates a pool, or a fork, waits for a load to end.
 PATIENCE_S = 1.0
 FORK_PATIENCE_S = 10.0
+# What it takes to undo a load that failed, with room to spare.
+FRAMES_TO_UNDO = 60
+_RUNS_ON = "the program runs on"
 
 
 class FirstPool:
@@ -41,13 +46,14 @@ class FirstPool:
         # What the wrapped constructors call; None until the agent is loaded.
         self.pools: PoolPatches | None = None
         self.off = False
-        self._lock = threading.RLock()
+        self._lock = RLock()
         # The thread that loads, and its process.
         self._loading: tuple[int, int] | None = None
-        # Opened before the program drops its privileges.
-        self._opened = _open_files(environ)
+        # The threads that hold the lock for a fork.
+        self._forking: list[int] = []
+        # Opened before the program drops its privileges or changes its directory.
+        self._files = _open_files(environ)
         self._originals: list[tuple[type, Any, Any]] = []
-        self._held = False
 
     def wrap(self) -> None:
         """Wrap both constructors."""
@@ -59,12 +65,8 @@ class FirstPool:
             functools.update_wrapper(wrapper, original)
             wrapper.__defaults__, wrapper.__kwdefaults__ = original.__defaults__, original.__kwdefaults__
             wrapper.__signature__ = inspect.signature(original)
-            cls.__init__ = wrapper  # type: ignore[method-assign]
             self._originals.append((cls, original, wrapper))
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(
-                before=self._before_fork, after_in_parent=self._after_fork, after_in_child=self._after_fork
-            )
+            cls.__init__ = wrapper  # type: ignore[method-assign]
         # These have work to do before there is a pool: a signal, a file, the application's provider.
         outputs = self.environ.get("POOLWITNESS_OUTPUT", "").split(",")
         wanted = self.environ.get("POOLWITNESS_SIGNAL") or self.environ.get("POOLWITNESS_BLACKBOX")
@@ -79,14 +81,22 @@ class FirstPool:
             cls, original, wrapper = self._originals.pop()
             if cls.__dict__.get("__init__") is wrapper:
                 cls.__init__ = original  # type: ignore[misc]
+        for file in self._files.values():
+            file.close()
 
     def _wrapper(self, original: Any) -> Any:
-        first_pool, getframe = self, sys._getframe
+        first_pool, getframe, is_finalizing, recursion = self, sys._getframe, sys.is_finalizing, RecursionError
 
         def __init__(*args: Any, **kwargs: Any) -> None:
+            if is_finalizing():  # the names that our modules use may be gone
+                original(*args, **kwargs)
+                return
             pool = args[0] if args else kwargs.get("self")
             tracked = None
-            patches = first_pool.pools or first_pool.load()
+            try:
+                patches = first_pool.pools or first_pool.load()
+            except recursion:  # not even a call fits on the stack
+                patches = None
             if patches is not None and patches.guard.enabled:
                 with patches.guard:
                     tracked = patches.creating(pool, getframe().f_back)
@@ -103,72 +113,110 @@ class FirstPool:
 
         return __init__
 
+    # the load
+
     def load(self) -> PoolPatches | None:
         """Load the agent; None if it cannot be loaded, or not from here, and the pool goes on unobserved.
 
         Raises:
-            Exception: one of the program's that landed here; the load is tried again with the next pool.
+            BaseException: one of the program's that landed here; the load is tried again with the next pool.
         """
+        loading, pid = self._loading, os.getpid()
         if self.pools is not None or self.off or sys.is_finalizing():
             return self.pools
-        ident, pid = threading.get_ident(), os.getpid()
-        if self._loading is not None:
-            if self._loading[1] != pid:
-                # A fork from C, or from the thread that was loading: it will never end here.
-                self._give_up("was forked while its parent was loading the agent")
-                return None
-            if self._loading[0] == ident:  # a signal handler of the program's, in the middle of it
-                return None
-        if not self._lock.acquire(timeout=PATIENCE_S):
-            complain("another thread is still loading the agent, so this pool is not watched; the program runs on")
+        if loading is not None and loading[1] != pid:
+            self._give_up("was forked while its parent was loading the agent")
             return None
+        if loading is not None and loading[0] == get_ident():
+            complain("this pool was created by the thread that is loading the agent, so it is not watched; " + _RUNS_ON)
+            return None
+        _check_depth(FRAMES_TO_UNDO)
         try:
-            if self.pools is None and not self.off:
-                self._loading = ident, pid
-                self.pools = self._load()
-        finally:
-            self._loading = None
-            self._lock.release()
+            try:
+                if not self._lock.acquire(timeout=PATIENCE_S):
+                    complain("another thread is still loading the agent, so this pool is not watched; " + _RUNS_ON)
+                elif self.pools is None and not self.off:
+                    self._loading = get_ident(), pid
+                    self.pools = self._load(pid)
+            finally:
+                self._end_load()
+        except BaseException:
+            # Again: an exception of the program's may have landed in the line above.
+            self._end_load()
+            raise
         return self.pools
 
-    def _load(self) -> PoolPatches | None:
+    def _load(self, pid: int) -> PoolPatches | None:
+        tracer = getattr(getattr(sys.gettrace(), "__code__", None), "co_filename", None)
         try:
             from poolwitness import agent
 
-            return agent.start(self.environ, self.how, self._opened, _sigterm_state).install()
+            loaded = agent.start(self.environ, self.how, self._files, _sigterm_state)
+            pools = loaded.install()
+            if self.off:  # deactivated meanwhile
+                loaded.uninstall()
+                return None
         except BaseException as error:
-            loaded = sys.modules.get("poolwitness.agent")
-            if loaded is not None and hasattr(loaded, "stop"):
-                loaded.stop()
-            if not is_ours(error):
+            if _is_the_programs(error, tracer):
                 raise
             if not isinstance(error, (RecursionError, MemoryError)):  # the program's own is at its end
                 self._give_up(f"could not load the agent ({type(error).__name__})")
-        return None
+            return None
+        if os.getpid() != pid:
+            self._give_up("was forked by the thread that was loading the agent")
+            return None
+        return pools
+
+    def _end_load(self) -> None:
+        # An exception may have landed right after the lock was acquired: it knows its owner, and no flag of ours does.
+        if not self._lock._is_owned():  # type: ignore[attr-defined]
+            return
+        try:
+            if self._loading is not None and self.pools is None:
+                _stop_agent()
+        finally:
+            self._loading = None
+            self._lock.release()
 
     def _give_up(self, why: str) -> None:
         self.off = True
-        self._loading = None
-        complain(f"this process {why}, so the agent is off in it; the program runs on without it")
+        complain(f"this process {why}, so the agent is off in it; {_RUNS_ON} without it")
 
-    def _before_fork(self) -> None:
-        self._held = False if self.off else self._lock.acquire(timeout=FORK_PATIENCE_S)
+    # forks
 
-    def _after_fork(self) -> None:
-        if self._held:
-            self._held = False
+    def before_fork(self) -> None:
+        """Wait for a load in another thread to end, and let none begin until the fork is done."""
+        loading = self._loading
+        if self.pools is not None or self.off or (loading is not None and loading[1] != os.getpid()):
+            return
+        if self._lock.acquire(timeout=FORK_PATIENCE_S):
+            self._forking.append(get_ident())
+
+    def after_fork(self) -> None:
+        """The fork is done, or has failed; in the parent and in the child."""
+        if get_ident() in self._forking:
+            self._forking.remove(get_ident())
             self._lock.release()
 
 
 _first_pool: FirstPool | None = None
+_fork_hooks: list[bool] = []
 
 
 def wrap_constructors(environ: Mapping[str, str], how: str) -> None:
     """Prepare for the first pool of this process; psycopg_pool was imported. Arguments as of `FirstPool`."""
     global _first_pool
-    if _first_pool is None:
-        _first_pool = FirstPool(environ, how)
+    if _first_pool is not None:
+        return
+    _first_pool = FirstPool(environ, how)
+    try:
+        if not _fork_hooks and hasattr(os, "register_at_fork"):  # they cannot be removed
+            _fork_hooks.append(True)
+            os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
         _first_pool.wrap()
+    except BaseException:
+        unwrap_constructors()
+        raise
 
 
 def unwrap_constructors() -> None:
@@ -184,13 +232,62 @@ def load() -> bool:
     return _first_pool is not None and _first_pool.load() is not None
 
 
+def _before_fork() -> None:
+    if _first_pool is not None:
+        _first_pool.before_fork()
+
+
+def _after_fork() -> None:
+    if _first_pool is not None:
+        _first_pool.after_fork()
+
+
+def _stop_agent() -> None:
+    # In the middle of its import the module has no such function yet.
+    stop = getattr(sys.modules.get("poolwitness.agent"), "stop", None)
+    if stop is not None:
+        try:
+            stop()
+        except Exception as error:
+            if not is_ours(error):
+                raise
+
+
+def _is_the_programs(error: BaseException, tracer: str | None) -> bool:
+    """Whether an exception in a load came from outside: from a signal, a trace function or another thread.
+
+    What the program's import hooks and audit hooks raise is none of these: the load has called them, for a module that
+    the program did not ask for.
+
+    Args:
+        error: as caught, with its traceback.
+        tracer: the file of the trace function.
+    """
+    if not isinstance(error, Exception) or is_from_signal_handler(error):
+        return True
+    innermost = ""
+    traceback = error.__traceback__
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_filename == tracer:
+            return True
+        innermost = str(traceback.tb_frame.f_globals.get("__name__"))
+        traceback = traceback.tb_next
+    return innermost.partition(".")[0] == "poolwitness" and not is_ours(error)
+
+
+def _check_depth(frames: int) -> None:
+    """Raise RecursionError now if so many frames do not fit on the stack, before anything is half done."""
+    if frames:
+        _check_depth(frames - 1)
+
+
 def _sigterm_state() -> str:
     sigterm = sys.modules.get("poolwitness.boot.sigterm")
     return sigterm.state() if sigterm is not None else "0"
 
 
-def _open_files(environ: Mapping[str, str]) -> dict[str, int]:
-    """The descriptors of the files to write to, by their paths; one that cannot be opened is tried again later."""
+def _open_files(environ: Mapping[str, str]) -> dict[str, OpenedFile]:
+    """The files to write to, by their paths; one that cannot be opened is tried again later."""
     outputs = [word.strip() for word in environ.get("POOLWITNESS_OUTPUT", "").split(",")]
     paths = [word[len("file:") :] for word in outputs if word.startswith("file:")]
     check_dir = environ.get("POOLWITNESS_CHECK_DIR", "").strip()
@@ -199,7 +296,7 @@ def _open_files(environ: Mapping[str, str]) -> dict[str, int]:
     opened = {}
     for path in paths:
         try:
-            opened[path] = open_file(path)
+            opened[path] = OpenedFile(path)
         except (OSError, ValueError):
             continue
     return opened

@@ -1,7 +1,7 @@
 """Run a callback right after one module has been imported, without importing it.
 
-A finder asks the finders behind it and shadows ``exec_module`` on the loader instance for that one module,
-so that whatever goes wrong here the program's own import goes on.
+A finder asks the finders behind it and shadows ``exec_module`` on the loader instance for that one module, so that the
+program's own import goes on whatever fails here.
 """
 
 # No annotations from __future__ here: that is a module to import, in every interpreter that is on.
@@ -61,17 +61,16 @@ class PostImportFinder:
                 pass
             original(module)
             try:
-                remove()
                 self.callback()
             except Exception as error:
                 from poolwitness.boot.last_resort import complain
                 from poolwitness.guards import is_ours
 
-                # An import hook that raises makes the program's import fail.
+                # It makes the program's import fail; the finder stays, for the next try.
                 if not is_ours(error):
                     raise
-
                 complain(f"the agent could not start ({type(error).__name__}); the program runs on without it")
+            remove()
 
         self.shadowed.append(loader)
         loader.exec_module = exec_module  # type: ignore[method-assign]  # on the instance alone

@@ -5,6 +5,8 @@
 import os
 import sys
 
+from poolwitness.model.startup import POLLOUT, poll
+
 
 def complain(sentence: str) -> None:
     """Report in one sentence, ``poolwitness.agent.failed``, that the agent is off; never waits, never raises.
@@ -13,7 +15,7 @@ def complain(sentence: str) -> None:
         sentence: what is wrong and what to do.
     """
     try:
-        if getattr(sys, "__stderr__", None) is None:  # closed at the start: the number may mean another file by now
+        if getattr(sys, "__stderr__", None) is None:  # it was closed at the start: 2 may be another file by now
             return
         line = f"poolwitness: {sentence}\n" if os.isatty(2) else _event(sentence)
         if _is_writable(2):
@@ -45,10 +47,8 @@ def _event(sentence: str) -> str:
 
 def _is_writable(fd: int) -> bool:
     # A full pipe would block the program; one without a reader would kill it if SIGPIPE has its default action.
-    import select
-
-    if not hasattr(select, "poll"):
+    if poll is None:
         return True
-    poll = select.poll()
-    poll.register(fd, select.POLLOUT)
-    return poll.poll(0) == [(fd, select.POLLOUT)]
+    poller = poll()
+    poller.register(fd, POLLOUT)
+    return poller.poll(0) == [(fd, POLLOUT)]  # type: ignore[no-any-return]

@@ -1,11 +1,12 @@
-"""What must be there from the start of every interpreter in which the agent is on: the switch, the clock, descriptor 2.
+"""What is read and bound when an interpreter starts with the agent on: the switch, the clock, poll and descriptor 2.
 
-Later the program may have patched the clock, or have put another file in the place of its stderr.
+Later the program may have patched the clock or poll, or have put another file in the place of its stderr.
 """
 
 # No imports beyond these, and no annotations from __future__: that is a module to import.
 
 import os
+import select
 import time
 
 _ON = frozenset({"1", "true", "yes", "on"})
@@ -33,15 +34,20 @@ class clock:
     now = time.time
 
 
-def _identity_of_stderr() -> "tuple[int, int] | None":
+# Not what gevent puts in its place, which switches to another greenlet; None on Windows.
+poll = getattr(select, "poll", None)
+POLLOUT = getattr(select, "POLLOUT", 4)
+
+
+def _identity(fd: int) -> "tuple[int, int] | None":
     try:
-        found = os.fstat(2)
+        found = os.fstat(fd)
     except OSError:
         return None
     return found.st_dev, found.st_ino
 
 
-_stderr_at_start = _identity_of_stderr()
+_stderr_at_start = _identity(2)
 
 
 def stderr_at_start() -> "tuple[int, int] | None":
@@ -58,3 +64,29 @@ def open_file(pattern: str) -> int:
     # O_NONBLOCK: opening a named pipe that has no reader would wait forever.
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
     return os.open(pattern.replace("%p", str(os.getpid())), flags, 0o640)
+
+
+class OpenedFile:
+    """An output that was opened for append when psycopg_pool was imported, and its absolute path.
+
+    Args:
+        pattern: the path; ``%p`` in it is the pid.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+
+    def __init__(self, pattern: str) -> None:
+        self.pattern = os.path.abspath(pattern)
+        self.fd = open_file(pattern)
+        self._identity = _identity(self.fd)
+
+    def is_open(self) -> bool:
+        """Whether the descriptor still means this file: a daemon closes all that it has inherited."""
+        return self._identity is not None and _identity(self.fd) == self._identity
+
+    def close(self) -> None:
+        """Close the descriptor, unless it means another file by now."""
+        if self.is_open():
+            os.close(self.fd)
+        self._identity = None

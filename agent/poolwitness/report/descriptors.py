@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import select
 import stat
 import sys
 import time
 from collections.abc import Callable
+
+from poolwitness.model.startup import POLLOUT, poll
 
 try:
     import fcntl
@@ -63,15 +64,15 @@ def write_patiently(fd: int, data: bytes, patience_s: float) -> int:
     Raises:
         OSError: it cannot be written to.
     """
-    if sys.platform == "win32" or is_regular(fd):
+    if poll is None or is_regular(fd):
         return os.write(fd, data)
     deadline_mono = time.monotonic() + patience_s
-    poll = select.poll()
-    poll.register(fd, select.POLLOUT)
+    poller = poll()
+    poller.register(fd, POLLOUT)
     while True:
-        events = poll.poll(max(0.0, deadline_mono - time.monotonic()) * 1000)
+        events = poller.poll(max(0.0, deadline_mono - time.monotonic()) * 1000)
         # With an error beside it POLLOUT means that nobody reads: a write would raise SIGPIPE.
-        if not events or events[0][1] != select.POLLOUT:
+        if not events or events[0][1] != POLLOUT:
             return 0
         try:
             return write_at_once(fd, data)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
-from poolwitness.model.startup import open_file
+from poolwitness.model.startup import OpenedFile, open_file
 from poolwitness.report.descriptors import identity_of
 from poolwitness.report.sinks import FdSink, Render
 
@@ -19,16 +19,17 @@ class FileSink(FdSink):
     Args:
         path: the file's.
         render: makes the bytes of an event.
-        fd: its descriptor, if it was opened earlier in this process.
+        opened: the file, if it was opened earlier in this process.
 
     Raises:
         OSError: the file cannot be opened.
     """
 
-    def __init__(self, path: str, render: Render, fd: int | None = None) -> None:
-        super().__init__(f"file:{path}", open_file(path) if fd is None else fd, render)
+    def __init__(self, path: str, render: Render, opened: OpenedFile | None = None) -> None:
         # Absolute: the program may change its directory.
-        self._pattern = os.path.abspath(path)
+        self._pattern = os.path.abspath(path) if opened is None else opened.pattern
+        fd = opened.fd if opened is not None and opened.is_open() else open_file(self._pattern)
+        super().__init__(f"file:{path}", fd, render)
 
     def write(self, data: bytes, patience_s: float = 0.0) -> bool:
         """As of `FdSink.write`, into the file that is at the path now."""

@@ -7,12 +7,11 @@ bound functions, and takes no lock.
 from __future__ import annotations
 
 import os
-import select
-import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from poolwitness.model.startup import POLLOUT, poll
 from poolwitness.report.descriptors import is_regular, write_at_once
 from poolwitness.report.sinks import FdSink
 
@@ -62,7 +61,7 @@ def notice(
     fstat, now, gmtime, strftime = os.fstat, time.time, time.gmtime, time.strftime
     failures = Exception
     most, widest, gaps = MOST_LINES, len(KIND), _GAPS
-    writable = getattr(select, "POLLOUT", 0)
+    writable = POLLOUT
     targets_delayed = [_target(sink, template) for sink, template in delayed]
     targets_raised = [_target(sink, template) for sink, template in raised]
 
@@ -85,10 +84,10 @@ def notice(
                 "ascii", "replace"
             ),
         )
-        for fd, identity, poll, write, template in targets_delayed if kind is None else targets_raised:
+        for fd, identity, wait, write, template in targets_delayed if kind is None else targets_raised:
             try:
                 found = fstat(fd)
-                if (found.st_dev, found.st_ino) != identity or (poll is not None and poll(0) != [(fd, writable)]):
+                if (found.st_dev, found.st_ino) != identity or (wait is not None and wait(0) != [(fd, writable)]):
                     continue
                 for gap, fill in own:
                     template = template.replace(gap, fill)
@@ -103,9 +102,9 @@ def notice(
 
 
 def _target(sink: FdSink, template: bytes) -> tuple[int, Any, Any, Callable[[int, bytes], int], bytes]:
-    poll, write = None, os.write if is_regular(sink.fd) else write_at_once
-    if sys.platform != "win32":
-        poller = select.poll()
-        poller.register(sink.fd, select.POLLOUT)
-        poll = poller.poll
-    return sink.fd, sink.identity, poll, write, template
+    wait, write = None, os.write if is_regular(sink.fd) else write_at_once
+    if poll is not None:
+        poller = poll()
+        poller.register(sink.fd, POLLOUT)
+        wait = poller.poll
+    return sink.fd, sink.identity, wait, write, template

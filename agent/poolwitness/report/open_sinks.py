@@ -6,21 +6,24 @@ import os
 from collections.abc import Callable, Mapping
 
 from poolwitness.config import Config
-from poolwitness.model.startup import CHECK_FILE
+from poolwitness.model.startup import CHECK_FILE, OpenedFile
 from poolwitness.report.file_sink import FileSink
 from poolwitness.report.json_lines import JsonRenderer, render_json
 from poolwitness.report.sinks import FdSink, LoggingSink, Render, Sink, StructlogSink, stderr_sink
 
 
 def open_sinks(
-    config: Config, problems: list[str], opened: Mapping[str, int], more: Mapping[str, Callable[[Render], Sink]]
+    config: Config,
+    problems: list[str],
+    opened: Mapping[str, OpenedFile],
+    more: Mapping[str, Callable[[Render], Sink]],
 ) -> list[Sink]:
     """The sinks of ``POOLWITNESS_OUTPUT``, in its order.
 
     Args:
         config: the settings.
         problems: gets a sentence on what could not be opened; stderr stands in for it.
-        opened: the descriptors of paths that were opened earlier.
+        opened: the files that were opened earlier, by their paths.
         more: what makes the sink of an output that this package does not know, by the output's name.
     """
     sinks: list[Sink] = []
