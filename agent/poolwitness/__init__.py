@@ -3,8 +3,12 @@
 Importing this package loads nothing but itself; each public name imports what it needs when it is used.
 """
 
+import sys
+
 TYPE_CHECKING = False  # typing is not imported: the agent loads this module with every interpreter
 if TYPE_CHECKING:
+    from typing import Any
+
     from poolwitness._version import __version__
     from poolwitness.agent import Agent
     from poolwitness.model.findings import Finding
@@ -56,8 +60,6 @@ def findings() -> "list[Finding]":
 
 
 def _agent() -> "Agent":
-    import sys
-
     first_pool = sys.modules.get("poolwitness.boot.first_pool")
     if first_pool is None or not first_pool.load():
         raise RuntimeError(
@@ -75,3 +77,14 @@ def __getattr__(name: str) -> str:
 
         return __version__
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+class _Package(type(sys)):  # type: ignore[misc]
+    """Keeps `snapshot()` where it is: the import of the subpackage of the same name would replace it."""
+
+    def __setattr__(self, name: str, value: "Any") -> None:
+        if name != "snapshot" or callable(value):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

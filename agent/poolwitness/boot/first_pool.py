@@ -95,8 +95,11 @@ class FirstPool:
             tracked = None
             try:
                 patches = first_pool.pools or first_pool.load()
-            except recursion:  # not even a call fits on the stack
-                patches = None
+            except recursion as error:
+                traceback = error.__traceback__
+                if traceback is not None and traceback.tb_next is not None:  # one of the program's
+                    raise
+                patches = None  # not even the call fits on the stack
             if patches is not None and patches.guard.enabled:
                 with patches.guard:
                     tracked = patches.creating(pool, getframe().f_back)
@@ -121,6 +124,10 @@ class FirstPool:
         Raises:
             BaseException: one of the program's that landed here; the load is tried again with the next pool.
         """
+        try:
+            _check_depth(FRAMES_TO_UNDO)
+        except RecursionError:
+            return None
         loading, pid = self._loading, os.getpid()
         if self.pools is not None or self.off or sys.is_finalizing():
             return self.pools
@@ -130,7 +137,6 @@ class FirstPool:
         if loading is not None and loading[0] == get_ident():
             complain("this pool was created by the thread that is loading the agent, so it is not watched; " + _RUNS_ON)
             return None
-        _check_depth(FRAMES_TO_UNDO)
         try:
             try:
                 if not self._lock.acquire(timeout=PATIENCE_S):

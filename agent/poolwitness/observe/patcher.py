@@ -177,8 +177,9 @@ class Patcher:
         function = raw.__func__ if kind is not None else raw
         wrapper = look_alike(make(function), function)
         replacement = kind(wrapper) if kind is not None else wrapper
-        setattr(owner, name, replacement)
+        # Known before it is in place: an exception of the program's may land between the two lines.
         self._undo.append((owner, name, own, replacement))
+        setattr(owner, name, replacement)
 
     def undo(self) -> None:
         """Put back every method that is still ours; one that somebody else wrapped since is left as it is."""

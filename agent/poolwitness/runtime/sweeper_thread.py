@@ -65,9 +65,17 @@ class SweeperThread:
 
             thread = threading.Thread(target=run, name=NAME, daemon=True)
             # start() waits until the thread runs, which releases the GIL: see `Observer.pool_opened`.
-            thread._started.wait = _do_not_wait  # type: ignore[attr-defined]
-            thread.start()
+            try:
+                thread._started.wait = _do_not_wait  # type: ignore[attr-defined]
+            except AttributeError:  # gevent's has no room for it, and no GIL
+                pass
+            # Known before it is started: gevent switches to another greenlet there, which may open a pool.
             self._thread = thread
+            try:
+                thread.start()
+            except BaseException:
+                self._thread = None
+                raise
 
     def stop(self, timeout_s: float = 1.0) -> None:
         """End the thread and wait for it, since a daemon thread that outlives atexit is frozen where it is."""
