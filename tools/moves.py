@@ -7,6 +7,7 @@ python -m tools.moves --packages agent,boot,runtime,observe,ledger
 The counted modules are those of the packages named, by default the orchestration modules: agent.py and what is in boot/
 and runtime/. A move is a call of a function in one of them if the nearest one of them on the stack is another, or none:
 functions of other modules in between are passed over, and a constructor or a property is a function like any other.
+For each event that is written, the counted modules on the stack at that moment are given too: the way to that line.
 
 The program creates two sync pools, whose min_size is 0, so it needs no database. It closes the second, and ends. Its
 main thread is recorded by `sys.setprofile`. Loading the agent, which the first pool does once, has a line of its own.
@@ -44,6 +45,8 @@ class Recorder:
     def __init__(self, packages: tuple[str, ...]) -> None:
         self.packages = packages
         self.moves: dict[str, list[Move]] = {name: [] for name in (LOADING, FIRST, LATER, EXIT)}
+        # The events that were emitted, each with the way to it.
+        self.ways: dict[str, list[tuple[str, ...]]] = {name: [] for name in self.moves}
         self._section = FIRST
 
     def start(self, section: str) -> None:
@@ -74,8 +77,21 @@ class Recorder:
         move = Move(self._module(caller) if caller is not None else "", module, name)
         if move.caller != module:
             self.moves[self._section].append(move)
-        if name == "emit" and frame.f_locals.get("name") == "poolwitness.verdict":
-            self.stop()
+        if name == "emit" and module == "runtime.reporter":
+            emitted = str(frame.f_locals["name"])
+            self.ways[self._section].append((emitted, *self._way(frame)))
+            if emitted == "poolwitness.verdict":
+                self.stop()
+
+    def _way(self, frame: FrameType | None) -> list[str]:
+        """The counted modules on the stack, outermost first."""
+        way: list[str] = []
+        while frame is not None:
+            module = self._module(frame)
+            if module and way[:1] != [module]:
+                way.insert(0, module)
+            frame = frame.f_back
+        return way
 
     def _module(self, frame: FrameType) -> str:
         root, _, module = str(frame.f_globals.get("__name__", "")).partition(".")
@@ -118,6 +134,8 @@ def show(recorder: Recorder, with_moves: bool) -> None:
     for section, moves in recorder.moves.items():
         modules = {move.module for move in moves} | {move.caller for move in moves if move.caller}
         print(f"{section}: {len(modules)} modules, {len(moves)} moves")
+        for event, *way in recorder.ways[section]:
+            print(f"    {event}: {' -> '.join(way)}")
         for move in moves if with_moves else ():
             print(f"    {move.caller or '(the program)'} -> {move.module}.{move.function}")
 
