@@ -156,7 +156,9 @@ class CheckoutPatches:
         known, trace, taken = code_kinds.get, self.trace, self.taken
         gone, some_gone = self.ledger.gone_connections, self.faults.some_gone
         owns_all_pools, check_crossing = fork.owns_all_pools, self.crossings.check
-        loops_get, running_loop, current_task = self.ledger.loops.get, asyncio._get_running_loop, asyncio.current_task
+        loops_get, running_loop = self.ledger.loops.get, asyncio._get_running_loop
+        # Before Python 3.12 current_task() is not C.
+        current_task: Any = asyncio.current_task if sys.version_info >= (3, 12) else asyncio.tasks._current_tasks.get  # type: ignore[attr-defined]
         holders_get, new_holder = self.task_holders.by_id.get, self.task_holders.add
 
         async def getconn(self: Any, timeout: float | None = None) -> Any:
