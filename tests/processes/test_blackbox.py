@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from poolwitness.blackbox import directory as files
 from poolwitness.blackbox import reader
-from poolwitness.blackbox.contents import Remains
+from poolwitness.blackbox.reader import DeadProcess
 from tests.processes.blackbox.kill import Victim, compare, moment_s, remains_in
 from tests.support.programs import environment, run
 
@@ -35,13 +34,13 @@ def killed(program: str, env: dict[str, str]) -> None:
     assert ran.status == -signal.SIGKILL, ran.stderr.decode()
 
 
-def by_pid(folder: Path) -> dict[int, Remains]:
+def by_pid(folder: Path) -> dict[int, DeadProcess]:
     """What each file of a directory tells."""
-    found = (reader.remains_of(files.read(path), path) for path in files.paths(str(folder)))
-    return {remains.identity.pid: remains for remains in found}
+    found = (reader.read(path) for path in reader.paths(str(folder)))
+    return {left.identity.pid: left for left in found if left is not None}
 
 
-def held(remains: Remains) -> list[tuple[str, str, int]]:
+def held(remains: DeadProcess) -> list[tuple[str, str, int]]:
     """What was out: the pool, the holder and the line."""
     return [
         (pool.info.name, checkout.holder, checkout.taken.origin.line if checkout.taken.origin else 0)
@@ -255,9 +254,11 @@ def test_a_program_that_replaces_itself_leaves_both(tmp_path: Path, dsn: str) ->
     assert sorted(names) == ["first", "second"]
 
 
-def remains_of(path: Path) -> Remains:
+def remains_of(path: Path) -> DeadProcess:
     """What one file tells."""
-    return reader.remains_of(files.read(str(path)), str(path))
+    left = reader.read(str(path))
+    assert left is not None
+    return left
 
 
 def test_what_is_gone_makes_room(tmp_path: Path) -> None:

@@ -17,11 +17,11 @@ from typing import Any
 
 import pytest
 
-from poolwitness.blackbox import directory as files
 from poolwitness.blackbox import format as layout
 from poolwitness.blackbox import reader
-from poolwitness.blackbox.archive import Archive
-from poolwitness.blackbox.errors import Alive, Refused, Unfinished
+from poolwitness.blackbox.archive import Archive, Unfinished
+from poolwitness.blackbox.documents import Refused
+from poolwitness.blackbox.reader import Alive
 from poolwitness.cli.postmortem import events_of
 from poolwitness.cli.state_text import text_of
 from poolwitness.config import Config
@@ -90,6 +90,13 @@ def told(completed: Completed) -> list[dict[str, Any]]:
 def named(found: list[dict[str, Any]], event: str) -> list[dict[str, Any]]:
     """The events of one name."""
     return [each for each in found if each["event"] == event]
+
+
+def pid_in(path: Path) -> int:
+    """The process that left a file."""
+    left = reader.read(str(path))
+    assert left is not None
+    return left.identity.pid
 
 
 def line_of(text: str) -> int:
@@ -296,26 +303,26 @@ def test_a_living_process_is_known_by_its_lock_alone(
     monkeypatch.setattr("poolwitness.blackbox.identity._namespace", lambda: 1)
     (path,) = (tmp_path / "boxes").iterdir()
     with pytest.raises(Alive):
-        files.read(str(path))
+        reader.read(str(path))
     living.kill()
     living.wait()
-    assert files.read(str(path)).identity.pid == living.pid
+    assert pid_in(path) == living.pid
 
 
 def test_a_living_process_is_known_without_its_lock(
     living: subprocess.Popen[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As after a program has closed all descriptors that it does not know.
-    monkeypatch.setattr(files, "_is_locked", lambda fd: False)
+    monkeypatch.setattr(reader, "is_locked", lambda fd: False)
     (path,) = (tmp_path / "boxes").iterdir()
     with pytest.raises(Alive):
-        files.read(str(path))
+        reader.read(str(path))
     living.kill()
     # Nobody has waited for it: a zombie is dead.
     deadline_mono = time.monotonic() + 30
     while b") Z " not in Path(f"/proc/{living.pid}/stat").read_bytes() and time.monotonic() < deadline_mono:
         time.sleep(0.01)
-    assert files.read(str(path)).identity.pid == living.pid
+    assert pid_in(path) == living.pid
 
 
 def test_a_file_that_is_done_says_nothing(left: Path) -> None:
@@ -407,7 +414,7 @@ def test_what_could_not_be_told_is_kept(left: Path) -> None:
 def consume(data: bytes) -> bool:
     """Read some bytes as far as that goes, and do with them all that the command does; False where they are refused."""
     try:
-        remains = reader.remains_of(Archive(data, len(data)), "box")
+        remains = reader.content_of(Archive(data, len(data)), "box")
     except Refused:
         return False
     found = run_rules(remains.snapshot, Config())[0]
@@ -422,11 +429,11 @@ def used_parts(content: bytes) -> list[int]:
 
 
 def test_truncated_at_every_64th_byte(left: Path) -> None:
-    assert files.read(str(left)).identity.pid
+    assert pid_in(left)
     for size in range(layout.SIZE - 64, -1, -64):
         os.truncate(left, size)
         with pytest.raises(Refused) as refused:
-            files.read(str(left))
+            reader.read(str(left))
         assert isinstance(refused.value, Unfinished) == (size == 0)
 
 
@@ -469,7 +476,7 @@ def test_no_single_bit_invents_a_connection(original: Path, seed: int) -> None:
         spoiled = bytearray(content)
         spoiled[at] ^= 1 << dice.randrange(8)
         try:
-            remains = reader.remains_of(Archive(bytes(spoiled), len(spoiled)), "box")
+            remains = reader.content_of(Archive(bytes(spoiled), len(spoiled)), "box")
         except Refused:
             continue
         assert sum(len(pool.checkouts) for pool in remains.snapshot.pools) == 2
@@ -484,7 +491,7 @@ def test_a_hostile_file_cannot_make_it_read_what_is_no_source(left: Path, tmp_pa
     archive = Archive(content, len(content))
     (number,) = {
         number
-        for number in range(1, layout.CELLS.count)
+        for number in range(1, layout.CELLS.records)
         if content[layout.CELLS.at(number) + layout.CELL_STATE] == layout.TEXT
         and archive.text(number).endswith("program.py")
     }
@@ -493,8 +500,8 @@ def test_a_hostile_file_cannot_make_it_read_what_is_no_source(left: Path, tmp_pa
     chain = layout.HEAD.pack(len(name), check, 0, 0) + name
     assert len(chain) <= layout.CELL_ROOM
     spoiled = bytearray(content)
-    spoiled[at + layout.CELL_DATA : at + layout.CELL_DATA + len(chain)] = chain
-    layout.CELL.pack_into(spoiled, at, 0, len(chain))
+    spoiled[at + layout.CELL.size : at + layout.CELL.size + len(chain)] = chain
+    layout.CELL.pack_into(spoiled, at, 0, len(chain), layout.TEXT)
     left.write_bytes(bytes(spoiled))
     completed = cli("postmortem", "--format", "console", str(left.parent))
     assert completed.returncode == 0

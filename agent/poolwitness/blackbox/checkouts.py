@@ -1,7 +1,7 @@
-"""Write who holds a connection and who waits for one: one record each, written in one piece.
+"""Write who holds a connection and who waits for one: one record each, in one write whose last byte is its state.
 
-The hot path of the black box. A record's state is the last thing that is written into it, and packing begins by
-clearing it: a process that is killed in between leaves a record that nobody reads.
+The hot path of the black box. A record is free when it is written, so a write of which the kernel kept only a part,
+because the process was killed, leaves a record that is still free.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from poolwitness.blackbox import format as layout
+from poolwitness.blackbox.file import Write
 from poolwitness.blackbox.writer import Writer
 from poolwitness.ledger.connections import NOT_BOXED, TrackedConnection
 from poolwitness.ledger.pools import TrackedPool
@@ -20,21 +21,21 @@ from poolwitness.model.startup import clock
 
 # The record that is never read: for what has no room.
 SCRATCH = layout.HOLDERS.at(0)
-# Stacks beyond the table are not looked for again and again.
-MOST_KNOWN = 2 * layout.STACKS.count
+# Stacks beyond the table are not looked up again and again.
+MOST_KNOWN = 2 * layout.STACKS.records
 
-# (raw stack, its number, the next one with the same key)
-Known = tuple[RawStack, int, Any]
+_CLEAR = bytes([layout.IN])
+_LOST_FROM_OPEN = (layout.LOST_BY_THREAD, layout.LOST_BY_TASK)
+_LOST_FROM_CLOSED = (layout.LOST_CLOSED_BY_THREAD, layout.LOST_CLOSED_BY_TASK)
 
 
 class CheckoutRecords:
     """The records of checkouts and waiting requests.
 
     Args:
-        writer: gives this process's writer, None where there is none.
-        keep: has a pool written, unless it is; False where it has no room.
+        writer: gives this process's writer, or None.
+        keep: writes a pool unless it is written; False if it has no room.
         forked: not empty in a child that has not noticed yet.
-        failed: told what our own lines raised.
     """
 
     def __init__(
@@ -42,131 +43,98 @@ class CheckoutRecords:
         writer: Callable[[], Writer | None],
         keep: Callable[[Writer, TrackedPool], bool],
         forked: deque[int],
-        failed: Callable[[Exception], None],
     ) -> None:
         self.writer = writer
         self.keep = keep
         self.forked = forked
-        self.failed = failed
-        self.lost: deque[int] = deque()
-        self.buffer: Any = bytearray(SCRATCH + layout.HOLDERS.size)
-        self._known: dict[int, Known] = {}
+        self.write: Write = _write_nothing
+        self._lost: deque[int] = deque()
+        # By a cheap key: (raw stack, its number, the next one with the same key)
+        self._known: dict[int, tuple[RawStack, int, Any]] = {}
         self._known_count = 0
-        self.taken, self.returned, self._write_into = self._hot_path()
 
-    def _hot_path(
-        self,
-    ) -> tuple[Callable[[TrackedConnection], None], Callable[[TrackedConnection], None], Callable[[Any], None]]:
-        pack_into, settle, look_up, failed = layout.HOLD.pack_into, self._settle, self._look_up, self.failed
-        forked, buffer, state_at = self.forked, self.buffer, layout.STATE
+    def taken(self, connection: TrackedConnection) -> None:
+        """A connection was checked out."""
+        at = connection.box
+        if not at or self.forked:
+            at = self._settle(connection)
+        holder = connection.holder
+        into, raw, name, stack, state = holder.boxed if holder is not None else NOT_BOXED
+        # What the same holder wrote last is most often what it writes now.
+        if raw != connection.taken_from or into is not self.write:
+            name, stack, state = self._look_up(connection)
+        self.write(at, layout.HOLD.pack(name, connection.taken_mono, stack, state))
 
-        def taken(connection: TrackedConnection) -> None:
-            try:
-                at = connection.box
-                if not at or forked:
-                    at = settle(connection)
-                holder = connection.holder
-                into, raw, name, stack, state = holder.boxed if holder is not None else NOT_BOXED
-                # What the same holder wrote last is most often what it writes now.
-                if raw != connection.taken_from or into is not buffer:
-                    name, stack, state = look_up(connection)
-                pack_into(buffer, at, name, connection.taken_mono, stack, state)
-            except Exception as error:  # noqa: BLE001 - ours alone: the checkout itself is kept by the ledger
-                failed(error)
-
-        def returned(connection: TrackedConnection) -> None:
-            try:
-                at = connection.box
-                if at and not forked:
-                    buffer[at + state_at] = 0
-            except Exception as error:  # noqa: BLE001 - as above
-                failed(error)
-
-        def write_into(new: Any) -> None:
-            nonlocal buffer
-            buffer = new
-
-        return taken, returned, write_into
+    def returned(self, connection: TrackedConnection) -> None:
+        """A connection is being returned."""
+        at = connection.box
+        if at and not self.forked:
+            self.write(at + layout.STATE, _CLEAR)
 
     def _look_up(self, connection: TrackedConnection) -> tuple[bytes, int, int]:
-        """What is written of a holder and its stack: the name, the stack's number and the state."""
+        """What is written about a holder and its stack: the name, the stack's number and the state."""
         raw, holder = connection.taken_from or (), connection.holder
         stack = self._number_of(raw)
         if holder is None:
             return b"", stack, layout.TAKEN_BY_THREAD
         name = holder.name.encode("utf-8", "replace")
         state = layout.TAKEN_BY_TASK if holder.in_task else layout.TAKEN_BY_THREAD
-        holder.boxed = (self.buffer, raw, name, stack, state)
+        holder.boxed = (self.write, raw, name, stack, state)
         return name, stack, state
 
     def reset(self, connections: list[TrackedConnection]) -> None:
-        """Write nowhere: the mapping is another process's, or is going.
-
-        Args:
-            connections: those that have a record in it.
-        """
-        self._use(bytearray(SCRATCH + layout.HOLDERS.size))
+        """Write nothing more: the file is another process's, or is finished; *connections* have a record in it."""
+        self.write = _write_nothing
         for connection in connections:
             connection.box = 0
-        self.lost.clear()
+        self._lost.clear()
         self._known.clear()
         self._known_count = 0
 
-    def _use(self, buffer: Any) -> None:
-        self.buffer = buffer
-        self._write_into(buffer)
-
     def _settle(self, connection: TrackedConnection) -> int:
-        """Give a connection its record; the scratch record where there is none to give."""
+        """Give a connection its record, or the scratch record if there is none."""
         writer = self.writer()
-        connection.box = at = (
-            SCRATCH if writer is None else self._new(writer, connection.pool, connection.id, "checkouts")
-        )
+        at = SCRATCH if writer is None else self._new(writer, connection.pool, connection.id, "checkouts")
+        connection.box = at
         return at
 
     def _new(self, writer: Writer, pool: TrackedPool, number: int, what: str) -> int:
-        if self.buffer is not writer.map:
-            self._use(writer.map)
+        self.write = writer.write_bytes
         record = (writer.holders.take() or self._oldest_lost()) if self.keep(writer, pool) else 0
         if not record:
             writer.drop(what)
             return SCRATCH
         at = layout.HOLDERS.at(record)
-        layout.IDENTITY.pack_into(writer.map, at + layout.IDENTITY_AT, pool.id, number)
+        self.write(at + layout.IDENTITY_AT, layout.IDENTITY.pack(pool.id, number))
         return at
 
     def _oldest_lost(self) -> int:
         try:
-            record = self.lost.popleft()
+            record = self._lost.popleft()
         except IndexError:
             return 0
-        self.buffer[layout.HOLDERS.at(record) + layout.STATE] = layout.IN
+        self.write(layout.HOLDERS.at(record) + layout.STATE, _CLEAR)
         return record
 
-    def gone(self, connection: TrackedConnection) -> None:
-        """A connection was garbage-collected: its record is free, or tells of a lost connection."""
+    def collected(self, connection: TrackedConnection) -> None:
+        """A connection was garbage-collected: its record is free, or becomes that of a lost connection."""
         at = connection.box
         if not at or at == SCRATCH or self.forked:
             return
         writer = self.writer()
         if writer is None:
             return
-        record = (at - layout.HOLDERS.offset) // layout.HOLDERS.size
         if connection.taken_from is None:
-            self.buffer[at + layout.STATE] = layout.IN
-            writer.holders.back.append(record)
+            self._free(writer, at)
             return
         in_task = connection.holder is not None and connection.holder.in_task
-        if connection.pool.life.closed_at is None:
-            state = layout.LOST_BY_TASK if in_task else layout.LOST_BY_THREAD
-        else:
-            state = layout.LOST_CLOSED_BY_TASK if in_task else layout.LOST_CLOSED_BY_THREAD
-        layout.SEEN.pack_into(self.buffer, at + layout.SEEN_AT, connection.taken_mono, clock.monotonic(), 0)
-        self.buffer[at + layout.STATE] = state
-        self.lost.append(record)
+        states = _LOST_FROM_OPEN if connection.pool.life.closed_at is None else _LOST_FROM_CLOSED
+        self._write_seen(at, connection.taken_mono, clock.monotonic(), 0)
+        self.write(at + layout.STATE, bytes([states[in_task]]))
+        self._lost.append(_record_at(at))
 
-    def seen(self, connections: list[TrackedConnection]) -> None:
-        """Note how the connections that are out stand now, and whether who took them is still there."""
+    def swept(self, connections: list[TrackedConnection]) -> None:
+        """Write the status of the connections that are checked out, and whether their holders have ended."""
         idents = frozenset(current_frames())
         for connection in connections:
             at, since_mono, conn = connection.box, connection.taken_mono, connection.ref()
@@ -175,39 +143,38 @@ class CheckoutRecords:
             status = int(conn.pgconn.transaction_status) + 1
             if connection.holder is not None and not connection.holder.is_alive(idents):
                 status |= layout.SEEN_GONE
-            active_mono = max(since_mono, connection.active_mono)
-            # A reader that finds another since in the record knows that this is of an earlier checkout.
-            layout.SEEN.pack_into(self.buffer, at + layout.SEEN_AT, since_mono, active_mono, status)
+            self._write_seen(at, since_mono, max(since_mono, connection.active_mono), status)
 
-    def began_waiting(self, pool: TrackedPool, raw: RawStack, holder: str, in_task: bool) -> int:
-        """A request waits; gives what `ended_waiting` takes."""
+    def _write_seen(self, at: int, since_mono: float, active_mono: float, status: int) -> None:
+        # A reader that finds another since in the record ignores this: it is of an earlier checkout.
+        self.write(at + layout.SEEN_AT, layout.SEEN.pack(since_mono, active_mono, status))
+
+    def waiting(self, pool: TrackedPool, raw: RawStack, holder: str, in_task: bool) -> int:
+        """A request begins to wait; gives what `done` takes."""
         writer = self.writer()
         if writer is None:
             return SCRATCH
         at = self._new(writer, pool, 0, "requests")
         name = holder.encode("utf-8", "replace")
         state = layout.WAITING_TASK if in_task else layout.WAITING_THREAD
-        layout.HOLD.pack_into(self.buffer, at, name, clock.monotonic(), self._number_of(raw), state)
+        self.write(at, layout.HOLD.pack(name, clock.monotonic(), self._number_of(raw), state))
         return at
 
-    def ended_waiting(self, at: int, pid: int) -> None:
-        """It waits no more.
-
-        Args:
-            at: what `began_waiting` gave.
-            pid: the process that it began in.
-        """
+    def done(self, at: int, pid: int) -> None:
+        """The request that began to wait in process *pid* no longer does."""
         writer = self.writer()
-        if at == SCRATCH or writer is None or pid != os.getpid():
-            return
-        writer.map[at + layout.STATE] = layout.IN
-        writer.holders.back.append((at - layout.HOLDERS.offset) // layout.HOLDERS.size)
+        if at != SCRATCH and writer is not None and pid == os.getpid():
+            self._free(writer, at)
+
+    def _free(self, writer: Writer, at: int) -> None:
+        writer.write_bytes(at + layout.STATE, _CLEAR)
+        writer.holders.back.append(_record_at(at))
 
     def _number_of(self, raw: RawStack) -> int:
-        """The number of a stack; 0 where there is none, or no room for it."""
+        """The number of a stack; 0 if there is none, or no room for it."""
         if not raw:
             return 0
-        # By identity: to hash a code object takes longer than all the rest.
+        # By identity: hashing a code object takes longer than all the rest.
         code, instruction = raw[0], raw[1]
         assert isinstance(instruction, int)
         key = id(code) + instruction
@@ -223,3 +190,11 @@ class CheckoutRecords:
         self._known[key] = (raw, number, first)
         self._known_count += 1
         return number
+
+
+def _record_at(at: int) -> int:
+    return (at - layout.HOLDERS.offset) // layout.HOLDERS.size
+
+
+def _write_nothing(at: int, data: bytes) -> None:
+    """In the place of a file's function where there is no file."""

@@ -1,6 +1,7 @@
-"""Records as JSON and back: by their fields, a stack as its number, what has its default left out.
+"""The documents of a black box: records as JSON and back.
 
-Reading trusts nothing: a value of another type, or one that no writer would write, is refused.
+A record is written by its fields, a stack as its number; what has its default is left out. Reading trusts nothing: a
+value of another type, or one that is never written, is refused.
 """
 
 from __future__ import annotations
@@ -10,10 +11,9 @@ import math
 from collections.abc import Callable
 from functools import lru_cache
 from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from poolwitness.blackbox.errors import Refused
-from poolwitness.model.records import Stack
+from poolwitness.model.records import PoolRecord, ProcessRecord, Stack
 
 T = TypeVar("T")
 
@@ -21,33 +21,40 @@ LARGEST = 2**53
 LONGEST_TEXT = 400
 
 
-def dump(record: Any, number_of: Callable[[Stack], int]) -> bytes:
-    """A record as JSON.
+class Refused(Exception):
+    """A file that is not read; the text gives the reason, for a sentence that begins with the file's name."""
 
-    Args:
-        record: a named tuple of fields that are records, stacks, tuples, dicts or plain values.
-        number_of: gives the number of a stack.
-    """
+
+class ProcessDocument(NamedTuple):
+    """What is known of a process from the start, and the settings that rules depend on."""
+
+    process: ProcessRecord
+    agent: str
+    held_limit_s: float
+    ignore: tuple[str, ...] = ()
+
+
+class PoolDocument(NamedTuple):
+    """A pool without its connections, and when a request was last refused (monotonic; 0 for never)."""
+
+    pool: PoolRecord
+    refused_mono: float = 0.0
+
+
+def dump(record: Any, number_of: Callable[[Stack], int]) -> bytes:
+    """A record as JSON: a named tuple of records, stacks, tuples, dicts and plain values."""
     return json.dumps(_plain(record, number_of), separators=(",", ":")).encode("ascii")
 
 
 def load(kind: type[T], data: bytes, stack_of: Callable[[int], Stack]) -> T:
-    """The record that some JSON is; fields that this release does not know are passed over.
-
-    Args:
-        kind: the record's class.
-        data: what `dump` gave.
-        stack_of: gives the stack of a number.
+    """The record that was dumped; fields that this release does not know are ignored.
 
     Raises:
-        Refused: it is not what `dump` gives for this class.
+        Refused: *data* is not what `dump` gives for this class.
     """
     try:
-        plain = json.loads(data, parse_constant=_no_number)
-        found: T = _value(kind, plain, stack_of)
+        found: T = _value(kind, json.loads(data, parse_constant=_refuse_constant), stack_of)
         return found
-    except Refused:
-        raise
     except (ValueError, TypeError, RecursionError, OverflowError) as error:
         raise Refused(f"one of its records is not a {kind.__name__}") from error
 
@@ -82,8 +89,9 @@ def _value(kind: Any, plain: Any, stack_of: Callable[[int], Stack]) -> Any:
         return None if plain is None and len(wanted) < len(arguments) else _value(wanted[0], plain, stack_of)
     if kind is Stack:
         return stack_of(_value(int, plain, stack_of))
-    if hasattr(kind, "_asdict"):
-        return _record(kind, plain, stack_of)
+    if hasattr(kind, "_asdict") and isinstance(plain, dict):
+        hints = _hints(kind).items()
+        return kind(**{name: _value(hint, plain[name], stack_of) for name, hint in hints if name in plain})
     if origin is tuple and isinstance(plain, list):
         if arguments[-1] is Ellipsis:
             return tuple(_value(arguments[0], item, stack_of) for item in plain)
@@ -103,16 +111,10 @@ def _is_sane(plain: Any) -> bool:
     return not isinstance(plain, (int, float)) or -LARGEST <= plain <= LARGEST  # which NaN and infinities are not
 
 
-def _record(kind: Any, plain: Any, stack_of: Callable[[int], Stack]) -> Any:
-    if not isinstance(plain, dict):
-        raise TypeError(f"{plain!r:.40} is not a {kind}")
-    return kind(**{name: _value(hint, plain[name], stack_of) for name, hint in _hints(kind).items() if name in plain})
-
-
 @lru_cache(maxsize=32)
 def _hints(kind: Any) -> dict[str, Any]:
     return get_type_hints(kind)
 
 
-def _no_number(constant: str) -> Any:
+def _refuse_constant(constant: str) -> Any:
     raise ValueError(constant)

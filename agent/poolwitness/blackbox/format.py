@@ -1,13 +1,13 @@
-"""The layout of a black box, version 1; docs/blackbox.md describes it for people.
+"""The layout of a black box file, version 1, which docs/blackbox.md describes.
 
-All numbers are little-endian. Records are numbered from 1; 0 means none. Where a state stands in a record it is its
-last field that is written: a record is valid or invisible whenever its writer is killed.
+All numbers are little-endian. Records are numbered from 1; 0 means none. A record with a state is valid once its state
+is written, which comes last: it is valid or invisible whenever its process is killed.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
+from typing import NamedTuple
 from zlib import crc32
 
 MAGIC = b"PWBOX\x00\r\n"
@@ -15,26 +15,25 @@ VERSION = 1
 SUFFIX = ".pwbox"
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(NamedTuple):
     """Records of one size, one after the other."""
 
     offset: int
-    count: int
+    records: int
     size: int
 
     @property
     def end(self) -> int:
         """Where the next table begins."""
-        return self.offset + self.count * self.size
+        return self.offset + self.records * self.size
 
     def at(self, number: int) -> int:
         """Where a record begins."""
         return self.offset + number * self.size
 
 
-# magic, version, file size, pid, pid namespace, start of the process, boot, made at (epoch), made at (monotonic), and
-# offset, count and record size of each table
+# magic, version, file size, pid, pid namespace, start of the process, boot, created at (epoch), created at (monotonic),
+# and offset, count and record size of each table
 HEADER = Struct("<8sHxxIIQQ16sdd12I")
 HEADER_CHECK = Struct("<I")
 HEADER_ROOM = 4096
@@ -49,25 +48,25 @@ DROPPED = ("pools", "checkouts", "requests", "stacks", "texts")
 DROPPED_AT = 560
 COUNT = Struct("<I")
 
-# Holders come first, so that a holder's offset is small enough for a scratch buffer: record 0 is never read.
 HOLDERS = Table(HEADER_ROOM, 4096, 96)
 FRAMES = Table(HOLDERS.end, 8192, 24)
 STACKS = Table(FRAMES.end, 4096, 16)
 CELLS = Table(STACKS.end, 16384, 128)
+TABLES = (HOLDERS, FRAMES, STACKS, CELLS)
 SIZE = CELLS.end
 
-# A checkout or a waiting request: what changes each time, in one piece, its state last.
-HOLD = Struct("<40sdIB")  # who has it or waits for it, since when (monotonic), where (stack), state
+# A checkout or a waiting request: what changes each time, written at once, its state last.
+HOLD = Struct("<40sdIB")  # holder or waiter, since when (monotonic), where (stack), state
 NAME_ROOM = 40
 STATE = 52
 IDENTITY = Struct("<IQ")  # pool, checkout
 IDENTITY_AT = 56
-SEEN = Struct("<ddB")  # the sweep's: for the hold of this since, last seen at work, and how it stood
+SEEN = Struct("<ddB")  # by the sweep: the hold's since, last seen active (monotonic), status
 SEEN_AT = 72
 SEEN_GONE = 0x80  # the holder had ended
 STATUSES = ("unknown", "idle", "active", "idle in transaction", "in failed transaction", "closed")
 
-# States differ in four bits at the least, so that no single bit that flips makes one into another.
+# Any two states differ in at least four bits, so that no flipped bit turns one into another.
 IN = 0x00
 TAKEN_BY_THREAD = 0x0F
 TAKEN_BY_TASK = 0x33
@@ -78,7 +77,7 @@ LOST_CLOSED_BY_TASK = 0x66
 WAITING_THREAD = 0x69
 WAITING_TASK = 0x96
 
-# One frame and who called it: stacks that end alike share what they share.
+# One frame and its caller: stacks that end alike share their outer frames.
 FRAME = Struct("<IIIIBIB")  # file and function (texts), line, caller (frame), kind, check, state
 FRAME_DATA = Struct("<IIIIB")  # what is checked
 KINDS = ("application", "installed", "stdlib", "psycopg", "agent")
@@ -89,10 +88,9 @@ STACK_DATA = Struct("<II")
 VALID = 0x5A
 
 # Texts and documents lie in chains of cells.
-CELL = Struct("<IB")  # next cell, bytes of data here
+CELL = Struct("<IBBxx")  # next cell, bytes of data here, state; the data follow
 CELL_STATE = 5
-CELL_DATA = 8
-CELL_ROOM = CELLS.size - CELL_DATA
+CELL_ROOM = CELLS.size - CELL.size
 HEAD = Struct("<IIIQ")  # length, check, subject, generation
 HEAD_DATA = Struct("<IIQ")  # length, subject, generation: checked with the bytes that follow
 FREE = 0x00
@@ -102,18 +100,8 @@ MORE = 0x3C
 LONGEST = 32 * 1024  # bytes
 LONGEST_TEXT = 4096  # characters
 
-# Subjects of documents: a pool's id, or the process itself.
+# The subject of the process's document; any other is a pool's id.
 PROCESS = 0
 
-
-def check_of(data: bytes, start: int = 0) -> int:
-    """The checksum of some bytes: CRC-32."""
-    return crc32(data, start)
-
-
-def tables() -> tuple[int, ...]:
-    """The shape of this version's tables, as the header has it."""
-    shape: list[int] = []
-    for table in (HOLDERS, FRAMES, STACKS, CELLS):
-        shape += (table.offset, table.count, table.size)
-    return tuple(shape)
+check_of = crc32
+SHAPE = tuple(number for table in TABLES for number in table)

@@ -1,18 +1,18 @@
-"""Which process wrote a black box, and whether it still lives."""
+"""Which process wrote a black box file, and whether it is still running."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from typing import NamedTuple
 
+from poolwitness.blackbox.format import SUFFIX
 from poolwitness.ledger import os_threads
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """A process, told from every other that has had or will have its pid.
+class Identity(NamedTuple):
+    """A process, distinguished from every other that has had or will have its pid.
 
-    ``started`` is what `os_threads.started` gives; ``boot`` and ``namespace`` are zero if the system has no such thing.
+    ``started`` is what `os_threads.started` gives; ``boot`` and ``namespace`` are zero on systems without them.
     """
 
     pid: int
@@ -22,11 +22,11 @@ class Identity:
 
     @property
     def name(self) -> str:
-        """What the process's file is called, without its suffix."""
+        """The name of the process's file, without its suffix."""
         return f"{self.pid}-{self.started}"
 
     def is_alive(self) -> bool:
-        """Whether that process runs now; False where it cannot be seen from here: in another pid namespace."""
+        """Whether that process is running; False if it cannot be seen from here: in another pid namespace."""
         return (
             self.boot == _boot()
             and self.namespace == _namespace()
@@ -38,12 +38,15 @@ class Identity:
 def own() -> Identity:
     """This process."""
     pid = os.getpid()
-    return here(pid, os_threads.started(pid))
+    return Identity(pid, os_threads.started(pid), _boot(), _namespace())
 
 
-def here(pid: int, started: int) -> Identity:
-    """A process of this system, seen from here."""
-    return Identity(pid, started, _boot(), _namespace())
+def named_by(path: str) -> Identity | None:
+    """The process of this system that a file is named after; None if it is named otherwise."""
+    parts = os.path.basename(path).removesuffix(SUFFIX).split("-")
+    if len(parts) < 2 or not all(part.isascii() and part.isdigit() and len(part) < 20 for part in parts):
+        return None
+    return Identity(int(parts[0]), int(parts[1]), _boot(), _namespace())
 
 
 def _boot() -> bytes:

@@ -1,4 +1,4 @@
-"""Write pools: a document each, anew whenever something about it has changed."""
+"""Write pools: one document each, written again whenever something about the pool has changed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from poolwitness.blackbox import documents
 from poolwitness.blackbox import format as layout
-from poolwitness.blackbox.contents import PoolDocument
+from poolwitness.blackbox.documents import PoolDocument
 from poolwitness.blackbox.writer import Writer
 from poolwitness.ledger.pools import TrackedPool
 from poolwitness.model.records import PoolRecord, Snapshot, WorkerRecord
@@ -15,59 +15,48 @@ from poolwitness.model.records import PoolRecord, Snapshot, WorkerRecord
 MOST_POOLS = 1000
 
 
-class Pools:
-    """The pools that have a document.
+class PoolDocuments:
+    """The pools that have a document; *freeze* makes the record of a pool."""
 
-    Args:
-        record: makes the frozen record of a pool.
-    """
-
-    def __init__(self, record: Callable[[TrackedPool], PoolRecord]) -> None:
-        self.record = record
+    def __init__(self, freeze: Callable[[TrackedPool], PoolRecord]) -> None:
+        self.freeze = freeze
         self.reset()
 
     def reset(self) -> None:
-        """Begin with another writer."""
-        # Those that cannot connect, by their documents.
+        """Start again with another writer."""
+        # The pools that cannot connect, according to their documents.
         self.failing: set[int] = set()
-        # Those that are gone, but of which there is something to tell: the oldest gives way when there is no room.
+        # Collected pools that are worth a report: the oldest is erased when there is no room.
         self._past: deque[int] = deque()
 
-    def write(self, writer: Writer, entry: TrackedPool) -> None:
+    def write(self, writer: Writer, pool: TrackedPool) -> None:
         """Write a pool as it is now."""
         generation = writer.generation()
-        self._write(writer, generation, self.record(entry), _refused_mono(entry))
+        self._write(writer, generation, self.freeze(pool), _refused_mono(pool))
 
-    def keep(self, writer: Writer, entry: TrackedPool) -> bool:
-        """Write a pool unless it is written; False where it has no room."""
-        if not writer.has(entry.id) and entry.name:
-            self.write(writer, entry)
-        return writer.has(entry.id)
+    def keep(self, writer: Writer, pool: TrackedPool) -> bool:
+        """Write a pool unless it is written; False if it has no room."""
+        if not writer.has(pool.id) and pool.name:
+            self.write(writer, pool)
+        return writer.has(pool.id)
 
-    def write_all(self, writer: Writer, generation: int, snapshot: Snapshot, entries: list[TrackedPool]) -> None:
-        """Write the pools of a snapshot that have a document already.
+    def swept(self, writer: Writer, generation: int, snapshot: Snapshot, pools: list[TrackedPool]) -> None:
+        """Write those pools of a snapshot that have a document; *generation* was taken before the snapshot was."""
+        refused = {pool.id: _refused_mono(pool) for pool in pools}
+        for record in snapshot.pools:
+            if writer.has(record.info.id):
+                self._write(writer, generation, record, refused.get(record.info.id, 0.0))
 
-        Args:
-            writer: where to.
-            generation: taken before the snapshot was.
-            snapshot: how the pools were.
-            entries: the ledger's, for what no record has.
-        """
-        refused = {entry.id: _refused_mono(entry) for entry in entries}
-        for pool in snapshot.pools:
-            if writer.has(pool.info.id):
-                self._write(writer, generation, pool, refused.get(pool.info.id, 0.0))
-
-    def let_go(self, writer: Writer, entry: TrackedPool) -> None:
-        """A pool was garbage-collected; it stays as long as there is room if it was open, or has lost connections."""
-        if not writer.has(entry.id):
+    def collected(self, writer: Writer, pool: TrackedPool) -> None:
+        """A pool was garbage-collected; if it was open or has lost connections, it stays as long as there is room."""
+        if not writer.has(pool.id):
             return
-        self.failing.discard(entry.id)
-        if entry.life.dropped or entry.lost:
-            self.write(writer, entry)
-            self._past.append(entry.id)
+        self.failing.discard(pool.id)
+        if pool.life.dropped or pool.lost:
+            self.write(writer, pool)
+            self._past.append(pool.id)
         else:
-            writer.erase(entry.id)
+            writer.erase(pool.id)
 
     def _write(self, writer: Writer, generation: int, pool: PoolRecord, refused_mono: float) -> None:
         (self.failing.add if pool.connects.failing else self.failing.discard)(pool.info.id)
@@ -81,10 +70,10 @@ class Pools:
         if len(data) > layout.LONGEST:
             lean = lean._replace(misuse=lean.misuse._replace(faults=(), adapters=()))
             data = documents.dump(PoolDocument(lean, refused_mono), writer.stack)
-        room = writer.has(pool.info.id) or writer.subjects <= MOST_POOLS or self._make_room(writer)
-        while not (room and writer.write(pool.info.id, generation, data)):
-            room = self._make_room(writer)
-            if not room:
+        has_room = writer.has(pool.info.id) or writer.subjects <= MOST_POOLS or self._make_room(writer)
+        while not (has_room and writer.write(pool.info.id, generation, data)):
+            has_room = self._make_room(writer)
+            if not has_room:
                 writer.drop("pools")
                 return
 
@@ -97,15 +86,9 @@ class Pools:
         return True
 
 
-def _refused_mono(entry: TrackedPool) -> float:
-    return float(entry.exhaustion.last_mono) if entry.exhaustion is not None else 0.0
+def _refused_mono(pool: TrackedPool) -> float:
+    return float(pool.exhaustion.last_mono) if pool.exhaustion is not None else 0.0
 
 
 def _lean(worker: WorkerRecord) -> WorkerRecord:
-    return WorkerRecord(
-        name=worker.name,
-        role=worker.role,
-        alive=worker.alive,
-        error_type=worker.error_type,
-        error_text=worker.error_text,
-    )
+    return WorkerRecord(*worker[:3], error_type=worker.error_type, error_text=worker.error_text)

@@ -1,7 +1,7 @@
 """The observer that writes a black box: what the patches see is in a file before the program goes on.
 
-It is called in the program's threads and takes no lock. A connection that is taken or returned is one record, see
-`checkouts`; everything else rewrites the pool's document, see `pools`.
+It is called in the program's threads and takes no lock. A checkout or a return writes one record, see `checkouts`;
+everything else writes the pool's document again, see `pools`.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from poolwitness._version import __version__
 from poolwitness.blackbox import documents, identity
 from poolwitness.blackbox import format as layout
 from poolwitness.blackbox.checkouts import CheckoutRecords
-from poolwitness.blackbox.contents import ProcessDocument
-from poolwitness.blackbox.file import BoxFile
-from poolwitness.blackbox.pools import Pools
+from poolwitness.blackbox.documents import ProcessDocument
+from poolwitness.blackbox.file import BlackBoxFile
+from poolwitness.blackbox.pools import PoolDocuments
 from poolwitness.blackbox.writer import Writer
 from poolwitness.config import Config
 from poolwitness.guards import Guard
@@ -25,21 +26,21 @@ from poolwitness.ledger.ledger import Ledger
 from poolwitness.ledger.observers import Observer
 from poolwitness.ledger.pools import TrackedPool
 from poolwitness.ledger.stacks import RawStack
-from poolwitness.model.records import PoolRecord, Snapshot
+from poolwitness.model.records import PoolRecord, ProcessRecord, Snapshot
 
 # Without these the file would no longer be kept up to date.
 _NEEDED = frozenset({"blackbox", "checkouts", "pools"})
 
 
 class BlackBoxRecorder(Observer):
-    """What one process writes for `poolwitness postmortem`.
+    """What one process writes for `poolwitness postmortem`; the file is created when there is something to write.
 
     Args:
-        config: the settings; the file is created in its ``blackbox`` when there is something to write.
+        config: the settings.
         ledger: where pools and connections are tracked.
         freeze: makes the record of a pool.
         versions: the installed releases.
-        problem: gets one sentence when the file cannot be created.
+        problem: called with one sentence if the file cannot be used.
         guard: contains what our lines raise.
     """
 
@@ -58,13 +59,13 @@ class BlackBoxRecorder(Observer):
         self.versions = versions
         self.problem = problem
         self.guard = guard
-        self.pools = Pools(freeze)
+        self.pools = PoolDocuments(freeze)
         self._pid = os.getpid()
         self._ended = False
         self._writer: Writer | None = None
         self._writers: dict[int, Writer] = {}
-        self._sweep_mark = 0
-        self.checkouts = CheckoutRecords(self.writer, self.pools.keep, ledger.forked, self._failed)
+        self._sweep_generation = 0
+        self.checkouts = CheckoutRecords(self.writer, self.pools.keep, ledger.forked)
         # uWSGI forks without running Python's hooks.
         self._compares_pids = "uwsgi" in sys.modules
 
@@ -77,16 +78,15 @@ class BlackBoxRecorder(Observer):
     def pool_opened(self, pool: TrackedPool) -> None:
         self._write(pool)
 
+    pool_closed = pool_opened
+
     def pool_changed(self, pool: TrackedPool, change: str) -> None:
         if change not in ("opened_in_constructor", "used_after_close"):
             self._write(pool)
 
-    def pool_closed(self, pool: TrackedPool) -> None:
-        self._write(pool)
-
     def pool_collected(self, pool: TrackedPool) -> None:
         if self._writer is not None and not self.ledger.forked:
-            self.pools.let_go(self._writer, pool)
+            self.pools.collected(self._writer, pool)
 
     def request_refused(self, pool: TrackedPool, error: BaseException, is_new: bool) -> None:
         if is_new:
@@ -114,54 +114,56 @@ class BlackBoxRecorder(Observer):
         self.checkouts.returned(connection)
 
     def connection_collected(self, connection: TrackedConnection) -> None:
-        self.checkouts.gone(connection)
+        self.checkouts.collected(connection)
 
     def request_waiting(self, pool: Any, request: RawStack, holder: str, in_task: bool) -> tuple[int, int]:
         tracked = self.ledger.find(pool)
         if tracked is None or tracked.info is None:
             return 0, 0
-        return self.checkouts.began_waiting(tracked, request, holder, in_task), self._pid
+        return self.checkouts.waiting(tracked, request, holder, in_task), self._pid
 
     def request_done(self, waiting: Any) -> None:
         at, pid = waiting
         if at:
-            self.checkouts.ended_waiting(at, pid)
+            self.checkouts.done(at, pid)
 
     # the process
 
     def sweeping(self) -> None:
         # What is written after this is newer than the sweep's snapshot.
-        self._sweep_mark = self._writer.generation() if self._writer is not None and not self.ledger.forked else 0
+        writer = self._writer if not self.ledger.forked else None
+        self._sweep_generation = writer.generation() if writer is not None else 0
 
     def swept(self, snapshot: Snapshot) -> None:
-        if self._sweep_mark and (writer := self.writer()) is not None:
-            writer.mapping.anchor(snapshot.taken_mono, snapshot.taken_at)
-            self.checkouts.seen(list(self.ledger.connections.values()))
-            self.pools.write_all(writer, self._sweep_mark, snapshot, self.ledger.entries())
+        if self._sweep_generation and (writer := self.writer()) is not None:
+            writer.file.check()
+            writer.file.anchor(snapshot.taken_mono, snapshot.taken_at)
+            self.checkouts.swept(list(self.ledger.connections.values()))
+            self.pools.swept(writer, self._sweep_generation, snapshot, self.ledger.entries())
 
     def forked(self) -> None:
         self._leave_parent()
 
     def verdict_given(self) -> None:
-        """All that a dead process would have to report was reported: remove the file."""
+        """Everything that a dead process would leave to report was reported: remove the file."""
         self._finish()
 
     def component_failed(self, guard: Guard) -> None:
         """Remove the file: one that is not kept up to date would list connections that were returned long ago."""
         if guard.name in _NEEDED:
-            self._give_up()
+            self._finish()
 
     def discard(self) -> None:
         """The agent leaves the process."""
         writer = self._writer
-        self._give_up()
+        self._finish()
         if writer is not None:
-            writer.mapping.let_go()
+            writer.file.release()
 
     # the file
 
     def writer(self) -> Writer | None:
-        """The writer of this process, created when it is first wanted; None if none can be created, or all is over."""
+        """The writer of this process, created when it is first needed; None if it cannot be, or has ended."""
         self._detect_fork()
         self._leave_parent()
         if self._writer is None and not self._ended:
@@ -174,29 +176,39 @@ class BlackBoxRecorder(Observer):
 
     def _open(self) -> None:
         try:
-            writer = Writer(BoxFile(self.directory, identity.own()))
+            writer = Writer(BlackBoxFile(self.directory, identity.own(), self._file_failed))
         except OSError as error:
             self._ended = True
-            directory, reason = self.config.blackbox[:200], error.strerror or error
-            self.problem(
-                f"POOLWITNESS_BLACKBOX={directory!r} cannot be used ({reason}), so nothing will survive a kill; give "
-                "it a directory that this process may write to, with 3 MB of room"
-            )
+            advice = "give it a directory that this process may write to, with 3 MB of room"
+            self._report("cannot be used", error, advice)
             return
-        process = ProcessDocument.of_this_process(self.config, self.versions)
-        writer.write(layout.PROCESS, writer.generation(), documents.dump(process, writer.stack))
+        python = (sys.version_info.major, sys.version_info.minor, sys.version_info.micro)
+        program = getattr(sys, "argv", None) or [""]
+        process = ProcessRecord(os.getpid(), python, self.versions, argv0=program[0])
+        document = ProcessDocument(process, __version__, self.config.held_s, self.config.ignore)
+        writer.write(layout.PROCESS, writer.generation(), documents.dump(document, writer.stack))
         # Two threads may create their first pools at once.
-        self._writer = self._writers.setdefault(self._pid, writer)
+        self._writer = None if self._ended else self._writers.setdefault(self._pid, writer)
         if self._writer is not writer:
-            writer.mapping.finish()
-            writer.mapping.let_go()
+            writer.file.finish()
+            writer.file.release()
+
+    def _file_failed(self, error: OSError) -> None:
+        """The file can no longer be written: report that once, and go on without it."""
+        if not self._ended:
+            self._finish()
+            self._report("can no longer be written", error, "leave its files alone while their processes run")
+
+    def _report(self, what: str, error: OSError, advice: str) -> None:
+        directory, reason = self.config.blackbox[:200], error.strerror or error
+        self.problem(f"POOLWITNESS_BLACKBOX={directory!r} {what} ({reason}), so nothing will survive a kill; {advice}")
 
     def _detect_fork(self) -> None:
         if os.getpid() != self._pid and not self.ledger.forked:
             self.ledger.forked.append(1)
 
     def _leave_parent(self) -> None:
-        """In a forked child: nothing goes into the parent's file any more."""
+        """In a forked child: write nothing more into the parent's file."""
         if os.getpid() == self._pid:
             return
         self._pid = os.getpid()
@@ -205,23 +217,12 @@ class BlackBoxRecorder(Observer):
         parents, self._writer, self._writers = self._writer, None, {}
         self._ended = False
         if parents is not None:
-            parents.mapping.let_go()
+            parents.file.release()
 
     def _finish(self) -> None:
         self._leave_parent()
         self._ended = True
         writer, self._writer = self._writer, None
         if writer is not None:
-            if os.name == "nt":  # the mapping has to be closed there
-                self.checkouts.reset(list(self.ledger.connections.values()))
-            writer.mapping.finish()
-
-    def _give_up(self) -> None:
-        try:
-            self._finish()
-        except Exception:  # noqa: BLE001 - a component has failed already and was reported
-            self._ended = True
-
-    def _failed(self, error: Exception) -> None:
-        if not self.guard.contains(error):
-            raise error
+            self.checkouts.reset(list(self.ledger.connections.values()))
+            writer.file.finish()

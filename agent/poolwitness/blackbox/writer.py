@@ -1,4 +1,4 @@
-"""Write into a mapping: texts and stacks once, documents anew whenever they change.
+"""Write texts and stacks once, and documents anew whenever they change.
 
 No lock: numbers come from counters and queues whose steps are single ones of the interpreter, so that a thread, a
 signal handler or a finalizer can come between any two lines. Two that write the same at once write it twice.
@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, deque
+from typing import NamedTuple
 
 from poolwitness.blackbox import format as layout
-from poolwitness.blackbox.file import BoxFile
+from poolwitness.blackbox.file import BlackBoxFile
 from poolwitness.model.records import Frame, Stack
 
 
 class Supply:
-    """The numbers of a table's records: those given back first, then those never used; 0 when there are none."""
+    """The numbers of a table's records: those given back first, then those never used."""
 
     def __init__(self, table: layout.Table) -> None:
         self.back: deque[int] = deque()
         self._fresh = itertools.count(1)
-        self._count = table.count
+        self._count = table.records
 
     def take(self) -> int:
-        """A number that nobody else has."""
+        """A number that is not in use; 0 if there is none."""
         try:
             return self.back.popleft()
         except IndexError:
@@ -31,16 +32,18 @@ class Supply:
             return number if number < self._count else 0
 
 
+class _Document(NamedTuple):
+    generation: int
+    check: int
+    chain: list[int]
+
+
 class Writer:
-    """What one process writes into its black box.
+    """What one process writes into its black box."""
 
-    Args:
-        mapping: its file.
-    """
-
-    def __init__(self, mapping: BoxFile) -> None:
-        self.mapping = mapping
-        self.map = mapping.map
+    def __init__(self, file: BlackBoxFile) -> None:
+        self.file = file
+        self.write_bytes = file.write
         self.holders = Supply(layout.HOLDERS)
         self.dropped: Counter[str] = Counter()
         self._generations = itertools.count(1)
@@ -50,19 +53,19 @@ class Writer:
         self._texts: dict[str, int] = {}
         self._frames: dict[tuple[int, int, int, str, int], int] = {}
         self._stacks: dict[tuple[int, int], int] = {}
-        # subject -> its written documents: generation, checksum, chain; one of them but for a moment
-        self._documents: dict[int, deque[tuple[int, int, list[int]]]] = {}
+        # By subject; more than one document only for a moment.
+        self._documents: dict[int, deque[_Document]] = {}
 
     def drop(self, what: str) -> None:
-        """Count what had no room, where a reader finds it."""
+        """Count what had no room, in the file."""
         self.dropped[what] += 1
         at = layout.DROPPED_AT + layout.DROPPED.index(what) * layout.COUNT.size
-        layout.COUNT.pack_into(self.map, at, min(self.dropped[what], 2**32 - 1))
+        self.write_bytes(at, layout.COUNT.pack(min(self.dropped[what], 2**32 - 1)))
 
     # documents
 
     def generation(self) -> int:
-        """A number to be taken before that is read which a document is made of: the highest one counts."""
+        """A number for a document, to be taken before its facts are read: the highest one counts."""
         return next(self._generations)
 
     @property
@@ -75,17 +78,17 @@ class Writer:
         return bool(self._documents.get(subject))
 
     def write(self, subject: int, generation: int, data: bytes) -> bool:
-        """Write a document, unless it says nothing new, and let its elder go; False where there is no room."""
+        """Write a document, unless it is unchanged, and free the older one; False if there is no room."""
         check = layout.check_of(data)
         newest = max(self._documents.get(subject, deque()).copy(), default=None)
-        if newest is not None and newest[1] == check:
+        if newest is not None and newest.check == check:
             return True
         chain = self._chain(layout.DOCUMENT, data, subject, generation)
         if chain is None:
             return False
         written = self._documents.setdefault(subject, deque())
-        written.append((generation, check, chain))
-        # Of any two the elder goes, whichever thread has them in hand: the newest cannot be lost.
+        written.append(_Document(generation, check, chain))
+        # Of any two the older one is freed, whichever thread does it: the newest cannot be lost.
         while len(written) > 1:
             try:
                 one = written.popleft()
@@ -96,24 +99,24 @@ class Writer:
             except IndexError:
                 written.append(one)
                 break
-            elder, newer = sorted((one, other))
+            older, newer = sorted((one, other))
             written.append(newer)
-            self._free(elder[2])
+            self._free(older.chain)
         return True
 
     def erase(self, subject: int) -> None:
-        """Let a subject's document go."""
+        """Free a subject's document."""
         written = self._documents.pop(subject, None)
         while written:
             try:
-                self._free(written.popleft()[2])
+                self._free(written.popleft().chain)
             except IndexError:  # another thread was quicker
                 break
 
     # texts and stacks
 
     def text(self, text: str) -> int:
-        """The number of a text, written when it is new; 0 where there is no room."""
+        """The number of a text, written if it is new; 0 if there is no room."""
         known = self._texts.get(text)
         if known is not None:
             return known
@@ -124,7 +127,7 @@ class Writer:
         return self._texts.setdefault(text, chain[0])
 
     def stack(self, stack: Stack | None) -> int:
-        """The number of a stack, written when it is new; 0 for none, or where there is no room."""
+        """The number of a stack, written if it is new; 0 for none, or if there is no room."""
         if stack is None or not stack.frames:
             return 0
         inner = origin = 0
@@ -143,7 +146,7 @@ class Writer:
             self.drop("stacks")
             return 0
         check = layout.check_of(layout.STACK_DATA.pack(inner, origin))
-        layout.STACK.pack_into(self.map, layout.STACKS.at(number), inner, origin, check, layout.VALID)
+        self.write_bytes(layout.STACKS.at(number), layout.STACK.pack(inner, origin, check, layout.VALID))
         return self._stacks.setdefault((inner, origin), number)
 
     def _frame(self, frame: Frame, caller: int) -> int:
@@ -158,9 +161,8 @@ class Writer:
         line = frame.line if 0 <= frame.line < 2**32 else 0
         kind = layout.KINDS.index(frame.kind)
         check = layout.check_of(layout.FRAME_DATA.pack(file, function, line, caller, kind))
-        layout.FRAME.pack_into(
-            self.map, layout.FRAMES.at(number), file, function, line, caller, kind, check, layout.VALID
-        )
+        frame_bytes = layout.FRAME.pack(file, function, line, caller, kind, check, layout.VALID)
+        self.write_bytes(layout.FRAMES.at(number), frame_bytes)
         return self._frames.setdefault(key, number)
 
     # chains of cells
@@ -176,14 +178,14 @@ class Writer:
             self._cells.back.extend(number for number in chain if number)
             return None
         for index in range(len(chain) - 1, -1, -1):
-            at = layout.CELLS.at(chain[index])
             following = chain[index + 1] if index + 1 < len(chain) else 0
-            part = parts[index]
-            self.map[at + layout.CELL_DATA : at + layout.CELL_DATA + len(part)] = part
-            layout.CELL.pack_into(self.map, at, following, len(part))
-            self.map[at + layout.CELL_STATE] = layout.MORE if index else kind
+            # A cell lies within one page, so a kill cannot cut its write; the head's state is a write of its own.
+            state = layout.MORE if index else layout.FREE
+            cell = layout.CELL.pack(following, len(parts[index]), state) + parts[index]
+            self.write_bytes(layout.CELLS.at(chain[index]), cell)
+        self.write_bytes(layout.CELLS.at(chain[0]) + layout.CELL_STATE, bytes([kind]))
         return chain
 
     def _free(self, chain: list[int]) -> None:
-        self.map[layout.CELLS.at(chain[0]) + layout.CELL_STATE] = layout.FREE
+        self.write_bytes(layout.CELLS.at(chain[0]) + layout.CELL_STATE, bytes([layout.FREE]))
         self._cells.back.extend(chain)

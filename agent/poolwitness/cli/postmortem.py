@@ -11,10 +11,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from poolwitness.blackbox import directory as files
 from poolwitness.blackbox import reader
-from poolwitness.blackbox.contents import Remains
-from poolwitness.blackbox.errors import Alive, Missing, Refused, Unfinished
+from poolwitness.blackbox.archive import Unfinished
+from poolwitness.blackbox.documents import Refused
+from poolwitness.blackbox.reader import Alive, DeadProcess, Missing
 from poolwitness.cli import state_text
 from poolwitness.cli.output import UsageError, print_message
 from poolwitness.config import Config
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         1 where a file could not be read, or could not be removed; else 0, whatever was found.
     """
     try:
-        paths = files.paths(args.directory)
+        paths = reader.paths(args.directory)
     except OSError as error:
         reason = error.strerror or error
         raise UsageError(f"{args.directory} cannot be read ({reason}): name the directory of black boxes.") from error
@@ -62,8 +62,7 @@ def run(args: argparse.Namespace) -> int:
     status = told = alive = 0
     for path in paths:
         try:
-            archive = files.read(path)
-            remains = None if archive.done else reader.remains_of(archive, path)
+            remains = reader.read(path)
         except Alive:
             alive += 1
             continue
@@ -116,7 +115,7 @@ class StdoutSink:
             raise
 
 
-def tell(remains: Remains, sink: StdoutSink) -> None:
+def tell(remains: DeadProcess, sink: StdoutSink) -> None:
     """Tell all that a process left.
 
     Args:
@@ -146,7 +145,7 @@ def tell(remains: Remains, sink: StdoutSink) -> None:
         raise sink.error
 
 
-def events_of(remains: Remains, found: Sequence[Finding]) -> Iterator[tuple[str, Event]]:
+def events_of(remains: DeadProcess, found: Sequence[Finding]) -> Iterator[tuple[str, Event]]:
     """Everything but the findings, as event names and fields.
 
     Args:

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from poolwitness.ledger.stacks import RawStack
 
-# What the black box keeps beside a holder: the buffer, the stack, the name as bytes, the stack's number, the state.
+# What the black box keeps beside a holder: what writes its file, the stack, the name as bytes, the stack's number, the
+# state.
 Boxed = tuple[Any, RawStack | None, bytes, int, int]
 NOT_BOXED: Boxed = (None, None, b"", 0, 0)
 

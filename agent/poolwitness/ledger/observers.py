@@ -144,7 +144,8 @@ def _dispatch(name: str) -> Method:
     def call(self: Observers, *arguments: Any, **named: Any) -> Any:
         result = None
         for guard, method in self.methods[name]:
-            if guard.enabled:
+            # An observer is called about its own failure, too: it may have something to clean up.
+            if guard.enabled or name == "component_failed":
                 with guard:
                     result = method(*arguments, **named)
         return result

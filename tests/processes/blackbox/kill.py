@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import tests
-from poolwitness.blackbox import directory as files
 from poolwitness.blackbox import reader
-from poolwitness.blackbox.contents import Remains
+from poolwitness.blackbox.reader import DeadProcess
 from poolwitness.cli.postmortem import events_of
 from tests.processes.blackbox.journal import ASKING, CLOSING, GIVING_BACK, HAS, MADE, MAKING, Journal, Page
 from tests.support.programs import environment
@@ -64,13 +63,15 @@ class Victim:
         assert self.process.returncode == -signal.SIGKILL
 
 
-def remains_in(boxes: Path) -> Remains:
+def remains_in(boxes: Path) -> DeadProcess:
     """What the one file of a directory tells."""
-    (path,) = files.paths(str(boxes))
-    return reader.remains_of(files.read(path), path)
+    (path,) = reader.paths(str(boxes))
+    left = reader.read(path)
+    assert left is not None
+    return left
 
 
-def compare(remains: Remains, pages: list[Page]) -> list[str]:
+def compare(remains: DeadProcess, pages: list[Page]) -> list[str]:
     """Hold what is told against what was acknowledged.
 
     Returns:
