@@ -11,6 +11,7 @@ from typing import Any
 
 from poolwitness.blackbox import format as layout
 from poolwitness.blackbox.identity import Identity
+from poolwitness.guards import let_pass
 
 # A program that replaces itself (os.exec) keeps its pid and its start.
 MOST_NAMES = 100
@@ -81,13 +82,13 @@ class BoxFile:
         if os.name == "nt":  # a file that is mapped cannot be removed there
             try:
                 self.map.close()
-            except (BufferError, ValueError):
-                pass
+            except (BufferError, ValueError) as error:
+                let_pass(error)
         try:
             if os.stat(self.path).st_ino == self.inode[1]:
                 os.unlink(self.path)
-        except OSError:  # gone, or not ours to remove: its mark says enough
-            pass
+        except OSError as error:  # gone, or not ours to remove: its mark says enough
+            let_pass(error)
 
     def let_go(self) -> None:
         """Close the descriptor, if it still is ours; the mapping stays as long as somebody writes into it."""
@@ -96,7 +97,8 @@ class BoxFile:
             ours = (found.st_dev, found.st_ino) == self.inode
             if ours:
                 os.close(self.fd)
-        except OSError:
+        except OSError as error:
+            let_pass(error)
             ours = False
         if not ours or sys.version_info < (3, 13):
             _kept.append(self.map)
@@ -109,7 +111,8 @@ def _create(directory: str, name: str) -> tuple[str, int]:
         path = os.path.join(os.path.abspath(directory), name + (f"-{number}" if number > 1 else "") + layout.SUFFIX)
         try:
             return path, os.open(path, flags, 0o600)
-        except FileExistsError:
+        except FileExistsError as error:
+            let_pass(error)
             continue
     raise FileExistsError(errno.EEXIST, "there are too many files of this process", path)
 
@@ -122,6 +125,7 @@ def _reserve(fd: int) -> None:
             reserve(fd, 0, layout.SIZE)
             return
         except OSError as error:
+            let_pass(error)
             if error.errno not in _NOT_SUPPORTED:
                 raise
     zeros = bytes(64 * 1024)

@@ -9,6 +9,7 @@ from poolwitness.blackbox import documents
 from poolwitness.blackbox import format as layout
 from poolwitness.blackbox.contents import PoolDocument
 from poolwitness.blackbox.writer import Writer
+from poolwitness.guards import let_pass
 from poolwitness.ledger.pools import TrackedPool
 from poolwitness.model.records import PoolRecord, Snapshot, WorkerRecord
 
@@ -91,7 +92,8 @@ class Pools:
     def _make_room(self, writer: Writer) -> bool:
         try:
             writer.erase(self._past.popleft())
-        except IndexError:
+        except IndexError as error:
+            let_pass(error)
             return False
         writer.drop("pools")
         return True

@@ -19,7 +19,7 @@ from poolwitness.blackbox.file import BoxFile
 from poolwitness.blackbox.pools import Pools
 from poolwitness.blackbox.writer import Writer
 from poolwitness.config import Config
-from poolwitness.guards import Guard
+from poolwitness.guards import Guard, let_pass
 from poolwitness.ledger.connections import TrackedConnection
 from poolwitness.ledger.ledger import Ledger
 from poolwitness.ledger.observers import Observer
@@ -176,6 +176,7 @@ class BlackBoxRecorder(Observer):
         try:
             writer = Writer(BoxFile(self.directory, identity.own()))
         except OSError as error:
+            let_pass(error)
             self._ended = True
             directory, reason = self.config.blackbox[:200], error.strerror or error
             self.problem(
@@ -219,7 +220,8 @@ class BlackBoxRecorder(Observer):
     def _give_up(self) -> None:
         try:
             self._finish()
-        except Exception:  # noqa: BLE001 - a component has failed already and was reported
+        except Exception as error:  # noqa: BLE001 - a component has failed already and was reported
+            let_pass(error)
             self._ended = True
 
     def _failed(self, error: Exception) -> None:

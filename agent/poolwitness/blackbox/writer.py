@@ -11,6 +11,7 @@ from collections import Counter, deque
 
 from poolwitness.blackbox import format as layout
 from poolwitness.blackbox.file import BoxFile
+from poolwitness.guards import let_pass
 from poolwitness.model.records import Frame, Stack
 
 
@@ -26,7 +27,8 @@ class Supply:
         """A number that nobody else has."""
         try:
             return self.back.popleft()
-        except IndexError:
+        except IndexError as error:
+            let_pass(error)
             number = next(self._fresh)
             return number if number < self._count else 0
 
@@ -89,11 +91,13 @@ class Writer:
         while len(written) > 1:
             try:
                 one = written.popleft()
-            except IndexError:  # another thread was quicker
+            except IndexError as error:  # another thread was quicker
+                let_pass(error)
                 break
             try:
                 other = written.popleft()
-            except IndexError:
+            except IndexError as error:
+                let_pass(error)
                 written.append(one)
                 break
             elder, newer = sorted((one, other))
@@ -107,7 +111,8 @@ class Writer:
         while written:
             try:
                 self._free(written.popleft()[2])
-            except IndexError:  # another thread was quicker
+            except IndexError as error:  # another thread was quicker
+                let_pass(error)
                 break
 
     # texts and stacks

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 
 from poolwitness.config import Config
+from poolwitness.guards import let_pass
 from poolwitness.model.startup import CHECK_FILE
 from poolwitness.report.json_lines import JsonRenderer, render_json
 from poolwitness.report.sinks import FdSink, LoggingSink, Render, Sink, StructlogSink, file_sink, stderr_sink
@@ -34,6 +35,7 @@ def open_sinks(
             try:
                 sinks.append(file_sink(path, _renderer(config, False), opened.get(path)))
             except (OSError, ValueError) as error:
+                let_pass(error)
                 unopened.append(f"{output!r} ({type(error).__name__})")
         elif output == "logging":
             sinks.append(LoggingSink())
@@ -45,7 +47,8 @@ def open_sinks(
         path = os.path.join(config.check_dir, CHECK_FILE)
         try:
             sinks.append(file_sink(path, render_json, opened.get(path)))
-        except (OSError, ValueError):
+        except (OSError, ValueError) as error:
+            let_pass(error)
             unopened.append("the files of run --check")
     if unopened:
         problems.append(f"cannot write to {', '.join(unopened)}; check the path and its permissions")

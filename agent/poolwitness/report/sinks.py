@@ -6,13 +6,13 @@ dropped and counted.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from poolwitness.guards import let_pass
 from poolwitness.model.startup import open_file, stderr_at_start
 from poolwitness.report.descriptors import identity_of, takes_lines, write_patiently
 
@@ -67,8 +67,10 @@ class FdSink:
     def close(self) -> None:
         """Close the descriptor, unless it means another file by now."""
         if self.is_writable():
-            with contextlib.suppress(OSError):
+            try:
                 os.close(self.fd)
+            except OSError as error:
+                let_pass(error)
         self.identity = None
 
 
@@ -110,10 +112,12 @@ def follow_in_child(sink: FdSink) -> None:
     If that cannot be opened, as by a child that has become another user, the parent's is better than none.
     """
     if "%p" in sink.pattern:
-        with contextlib.suppress(OSError):
+        try:
             fd = open_file(sink.pattern)
             sink.close()
             sink.fd, sink.identity = fd, identity_of(fd)
+        except OSError as error:
+            let_pass(error)
 
 
 def file_sink(path: str, render: Render, fd: int | None = None) -> FdSink:
@@ -182,5 +186,6 @@ def _is_stderr() -> bool:
         return False
     try:
         return sys.platform == "win32" or os.get_inheritable(2)
-    except OSError:
+    except OSError as error:
+        let_pass(error)
         return False
