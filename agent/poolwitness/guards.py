@@ -1,8 +1,15 @@
 """Contain the exceptions that the agent's own lines raise, and only those.
 
-A guard stands at each entry from the program's code into the agent's. An exception that is the agent's disables the
-component that the guard belongs to; the program does not see it. An exception that belongs to the program (raised by
-its signal handler, its trace function, another thread, a greenlet's timeout) passes through and disables nothing.
+A guard stands at each entry from the program's code into the agent's. An exception that the agent caused disables the
+component that the guard belongs to; the program does not see it. An exception that belongs to the program passes
+through and disables nothing. `is_ours` decides. These cases cannot be told apart, or are decided by convention:
+
+- An exception set from outside (``PyThreadState_SetAsyncExc``, a signal handler written in C) on a line of ours is
+  contained if its class is builtin or one of the standard library's: it looks like a fault of that line. The same
+  exception of a class of the program's own passes.
+- An exception set from outside while a line of ours is inside an object of the program's (a property, a ``__repr__``,
+  an import hook, a log handler) is contained, as what that object raises is.
+- A module of the program that has the name of a standard module is taken for that module.
 """
 
 from __future__ import annotations
@@ -10,15 +17,17 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from types import CodeType, TracebackType
+from types import CodeType, FrameType, TracebackType
 from typing import Any
 
 # Packages that the agent calls on purpose: what fails inside them, below a frame of ours, is ours to contain.
 _CALLED_BY_US = frozenset(
-    {"poolwitness", "psutil", "structlog", "psycopg", "psycopg_pool", "psycopg_c", "psycopg_binary"}
+    {"builtins", "poolwitness", "psutil", "structlog", "psycopg", "psycopg_pool", "psycopg_c", "psycopg_binary"}
 )
-# A debugger raises from its trace function, whatever line it is at.
-_DEBUGGERS = frozenset({"bdb", "pdb"})
+# Where these have patched the standard library, a line of ours that waits switches to another greenlet, and what that
+# throws arrives at the switch.
+_GREENLETS = frozenset({"gevent", "eventlet", "greenlet"})
+_CO_VARARGS = 4  # of `inspect`, which takes long to import
 
 
 class Guard:
@@ -107,55 +116,61 @@ class Guards:
 def is_ours(error: BaseException) -> bool:
     """Whether an exception that was caught in the agent's lines was caused by them.
 
-    It is the program's if, below the innermost frame of the agent, a frame is neither the agent's nor that of a library
-    that it calls on purpose: a signal handler or a trace function. It is also the program's if no frame lies below the
-    agent's and the exception's class is not one that the agent, the interpreter or those libraries raise: it was then
-    set from outside, by another thread or by a greenlet's timeout. A builtin exception that was set from outside cannot
-    be told from our own.
+    Three kinds belong to the program: a `BaseException` that is no `Exception`; what passed through a function that the
+    interpreter called on its own (see `is_from_signal_handler`); and what no code raised that the agent called. The
+    last is an exception whose class is none of the interpreter's, the agent's or its libraries', with no frame of the
+    program's at its end: it was set from outside, by another thread or by a greenlet's timeout.
 
     Args:
         error: as caught, with its traceback.
     """
-    if not isinstance(error, Exception):
+    if not isinstance(error, Exception) or is_from_signal_handler(error):
         return False
-    below_ours = False
-    foreign = False
+    package = ""
     traceback = error.__traceback__
     while traceback is not None:
-        module = traceback.tb_frame.f_globals.get("__name__")
-        package = module.partition(".")[0] if isinstance(module, str) else ""
-        if package == "poolwitness":
-            below_ours = foreign = False
-        else:
-            below_ours = True
-            foreign = foreign or not _is_called_by_us(package)
+        package = str(traceback.tb_frame.f_globals.get("__name__")).partition(".")[0]
         traceback = traceback.tb_next
-    if below_ours:
-        return not foreign
-    return _is_called_by_us(str(type(error).__module__).partition(".")[0])
+    raised = str(type(error).__module__).partition(".")[0]
+    if package in _GREENLETS:
+        return raised in _GREENLETS
+    if raised in _CALLED_BY_US or raised in sys.stdlib_module_names:
+        return True
+    # An object of the program's that the agent has called, such as a property, may raise anything.
+    return package not in _CALLED_BY_US and package not in sys.stdlib_module_names
 
 
 def is_from_signal_handler(error: BaseException) -> bool:
-    """Whether an exception passed through a signal handler that the program has set.
+    """Whether an exception passed through a function of the program's that the interpreter called between two lines.
 
-    For the places where the agent calls the program's own objects (a ``repr``, a property), which may raise anything:
-    all of it is contained there, except this.
+    That is a signal handler, a trace or profile function, or a callback of `sys.monitoring`: each gets the frame that
+    it interrupts, or its code, which no other call passes on. Alone it is the test where the agent calls the program's
+    own objects (a ``repr``, a mapping, a log handler): whatever they raise is contained, except this.
     """
-    codes: set[CodeType] | None = None
     traceback = error.__traceback__
+    interrupted: FrameType | None = None
     while traceback is not None:
-        if codes is None:
-            codes = _handlers()
-        if traceback.tb_frame.f_code in codes:
-            return True
+        frame = traceback.tb_frame
+        if interrupted is not None and str(frame.f_globals.get("__name__")).partition(".")[0] != "poolwitness":
+            code = frame.f_code
+            count = code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & _CO_VARARGS)
+            for name in code.co_varnames[:count]:
+                value = frame.f_locals.get(name)
+                for each in value if type(value) is tuple else (value,):
+                    if each is interrupted or each is interrupted.f_code:
+                        return True
+            # A handler may have used its arguments' names for something else.
+            if code in _handlers():
+                return True
+        interrupted = frame
         traceback = traceback.tb_next
     return False
 
 
-def _is_called_by_us(package: str) -> bool:
-    if package in _CALLED_BY_US or package == "builtins":
-        return True
-    return package in sys.stdlib_module_names and package not in _DEBUGGERS
+def let_pass(error: BaseException) -> None:
+    """Raise an exception again if it is from a signal handler: the first line of an ``except`` of the agent's own."""
+    if is_from_signal_handler(error):
+        raise error
 
 
 def _handlers() -> set[CodeType]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from poolwitness.blackbox import format as layout
 from poolwitness.blackbox.identity import Identity
+from poolwitness.guards import let_pass
 
 Write = Callable[[int, bytes], None]
 
@@ -99,6 +100,7 @@ class BlackBoxFile:
             if not self._is_at_its_path():
                 raise OSError(errno.ENOENT, "it was replaced")
         except OSError as error:
+            let_pass(error)
             self._fail(error)
 
     def finish(self) -> None:
@@ -111,8 +113,8 @@ class BlackBoxFile:
                 os.pwrite(self.fd, bytes([layout.DONE]), layout.DONE_AT)
             if self._is_at_its_path():
                 os.unlink(self.path)
-        except (OSError, BufferError, ValueError):  # it is gone, or not ours to remove: then its mark is enough
-            pass
+        except (OSError, BufferError, ValueError) as error:  # it is gone, or not ours to remove: its mark is enough
+            let_pass(error)
 
     def release(self) -> None:
         """Close the descriptor, if it still is this file's."""
@@ -127,7 +129,8 @@ class BlackBoxFile:
     def _is_ours(self) -> bool:
         try:
             found = os.fstat(self.fd)
-        except OSError:
+        except OSError as error:
+            let_pass(error)
             return False
         return (found.st_dev, found.st_ino) == self._inode
 
@@ -154,6 +157,7 @@ def write_function(fd: int, failed: Callable[[OSError], None]) -> Write:
             if os.pwrite(fd, data, at) != len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
+            let_pass(error)
             failed(error)
 
     try:
@@ -167,7 +171,8 @@ def write_function(fd: int, failed: Callable[[OSError], None]) -> Write:
         pwrite.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_long)
         # Made once: these conversions would be a quarter of a write.
         asked = ctypes.c_int(fd), ctypes.c_long(0), ctypes.c_int(os.SEEK_CUR)
-    except Exception:  # noqa: BLE001 - no libffi, no dynamic loading, no executable memory: whatever it is
+    except Exception as error:  # noqa: BLE001 - no libffi, no dynamic loading, no executable memory: whatever it is
+        let_pass(error)
         return write_or_explain
 
     def write(at: int, data: bytes) -> None:
@@ -192,7 +197,8 @@ def _create(directory: str, name: str) -> tuple[str, int]:
         path = os.path.join(os.path.abspath(directory), name + (f"-{number}" if number > 1 else "") + layout.SUFFIX)
         try:
             return path, os.open(path, flags, 0o600)
-        except FileExistsError:
+        except FileExistsError as error:
+            let_pass(error)
             continue
     raise FileExistsError(errno.EEXIST, "there are too many files of this process", path)
 
@@ -206,6 +212,7 @@ def _reserve(fd: int) -> None:
             reserve(fd, 0, layout.SIZE)
             return
         except OSError as error:
+            let_pass(error)
             if error.errno not in _NOT_SUPPORTED:
                 raise
     zeros = bytes(64 * 1024)
@@ -230,7 +237,8 @@ def _raised(fd: int) -> int:
         import fcntl
 
         high = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, HIGH_FD)
-    except (ImportError, OSError):
+    except (ImportError, OSError) as error:
+        let_pass(error)
         return fd
     os.close(fd)
     return high
@@ -242,5 +250,5 @@ def _lock(fd: int) -> None:
         import fcntl
 
         fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (ImportError, OSError):
-        pass
+    except (ImportError, OSError) as error:
+        let_pass(error)

@@ -20,7 +20,7 @@ from poolwitness.blackbox.file import BlackBoxFile
 from poolwitness.blackbox.pools import PoolDocuments
 from poolwitness.blackbox.writer import Writer
 from poolwitness.config import Config
-from poolwitness.guards import Guard
+from poolwitness.guards import Guard, let_pass
 from poolwitness.ledger.connections import TrackedConnection
 from poolwitness.ledger.ledger import Ledger
 from poolwitness.ledger.observers import Observer
@@ -178,6 +178,7 @@ class BlackBoxRecorder(Observer):
         try:
             writer = Writer(BlackBoxFile(self.directory, identity.own(), self._file_failed))
         except OSError as error:
+            let_pass(error)
             self._ended = True
             advice = "give it a directory that this process may write to, with 3 MB of room"
             self._report("cannot be used", error, advice)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from poolwitness.blackbox import format as layout
 from poolwitness.blackbox.file import BlackBoxFile
+from poolwitness.guards import let_pass
 from poolwitness.model.records import Frame, Stack
 
 
@@ -27,7 +28,8 @@ class Supply:
         """A number that is not in use; 0 if there is none."""
         try:
             return self.back.popleft()
-        except IndexError:
+        except IndexError as error:
+            let_pass(error)
             number = next(self._fresh)
             return number if number < self._count else 0
 
@@ -92,11 +94,13 @@ class Writer:
         while len(written) > 1:
             try:
                 one = written.popleft()
-            except IndexError:  # another thread was quicker
+            except IndexError as error:  # another thread was quicker
+                let_pass(error)
                 break
             try:
                 other = written.popleft()
-            except IndexError:
+            except IndexError as error:
+                let_pass(error)
                 written.append(one)
                 break
             older, newer = sorted((one, other))
@@ -110,7 +114,8 @@ class Writer:
         while written:
             try:
                 self._free(written.popleft().chain)
-            except IndexError:  # another thread was quicker
+            except IndexError as error:  # another thread was quicker
+                let_pass(error)
                 break
 
     # texts and stacks

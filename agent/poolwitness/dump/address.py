@@ -6,6 +6,8 @@ import os
 import sys
 import tempfile
 
+from poolwitness.guards import let_pass
+
 Address = str | bytes
 
 
@@ -42,7 +44,8 @@ def _pid_namespace(pid: int | str) -> str:
     for name in (pid, "self"):
         try:
             return os.readlink(f"/proc/{name}/ns/pid").strip("pid:[]")
-        except OSError:
+        except OSError as error:
+            let_pass(error)
             continue
     return "0"
 
@@ -53,6 +56,6 @@ def _innermost_pid(pid: int) -> int:
             for line in status:
                 if line.startswith("NSpid:"):
                     return int(line.split()[-1])
-    except (OSError, ValueError):
-        pass
+    except (OSError, ValueError) as error:
+        let_pass(error)
     return pid

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 
 from poolwitness.dump.address import Address, own_address
+from poolwitness.guards import let_pass
 
 # Programs that close every low descriptor, and then open their own, seldom get as far as this number.
 HIGH_FD = 256
@@ -76,7 +77,8 @@ class DumpSocket:
         try:
             self.address = self.address or own_address()
             self._listen(self.address)
-        except OSError:
+        except OSError as error:
+            let_pass(error)
             self._let_go()
             return False
         return True
@@ -96,9 +98,11 @@ class DumpSocket:
         try:
             listener.settimeout(max(0.0, timeout_s))
             connection, _ = listener.accept()
-        except (TimeoutError, BlockingIOError):
+        except (TimeoutError, BlockingIOError) as error:
+            let_pass(error)
             return None
         except OSError as error:
+            let_pass(error)
             if error.errno in _GONE:
                 self._let_go()
             else:  # no descriptor left, and whoever knocks is still there
@@ -106,7 +110,8 @@ class DumpSocket:
             return None
         try:
             peer = peer_of(connection)
-        except OSError:
+        except OSError as error:
+            let_pass(error)
             peer = (0, -1)
         if peer is None or (peer[0] != self.pid and peer[1] in (0, os.geteuid())):
             return connection
@@ -121,16 +126,16 @@ class DumpSocket:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as visitor:
                 visitor.setblocking(False)
                 visitor.connect_ex(self.address)
-        except OSError:
-            pass
+        except OSError as error:
+            let_pass(error)
 
     def close(self) -> None:
         """Shut the door and take its file away, where it has one."""
         if self._listener is not None and self.pid == os.getpid() and isinstance(self.address, str):
             try:
                 os.unlink(self.address)
-            except OSError:
-                pass
+            except OSError as error:
+                let_pass(error)
         self._let_go()
 
     def abandon(self) -> None:
@@ -164,8 +169,8 @@ def _contained(hook: Callable[[], None]) -> Callable[[], None]:
     def contained() -> None:
         try:
             hook()
-        except Exception:  # noqa: BLE001 - the interpreter would print it, and the child has nothing to do with it
-            pass
+        except Exception as error:  # noqa: BLE001 - the interpreter would print it, and the child has nothing to do with it
+            let_pass(error)
 
     return contained
 
@@ -191,19 +196,21 @@ def _prepare_folder(path: str) -> None:
     folder = os.path.dirname(path)
     try:
         os.mkdir(folder, 0o700)
-    except FileExistsError:
+    except FileExistsError as error:
+        let_pass(error)
         found = os.lstat(folder)
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
             raise
     try:
         os.unlink(path)  # of a process that had our pid and was killed
-    except FileNotFoundError:
-        pass
+    except FileNotFoundError as error:
+        let_pass(error)
 
 
 def _identity(fd: int) -> tuple[int, int] | None:
     try:
         found = os.fstat(fd)
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:
+        let_pass(error)
         return None
     return found.st_dev, found.st_ino

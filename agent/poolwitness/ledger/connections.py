@@ -120,10 +120,8 @@ def current_task() -> Any:
     asyncio = sys.modules.get("asyncio")
     if asyncio is None:
         return None
-    try:
-        return asyncio.current_task()
-    except RuntimeError:  # no running loop
-        return None
+    loop = asyncio._get_running_loop()
+    return asyncio.current_task(loop) if loop is not None else None
 
 
 def holder_name() -> str:

@@ -12,6 +12,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
 
+from poolwitness.guards import is_ours, let_pass
 from poolwitness.ledger import fork
 from poolwitness.ledger.connections import ConnectionRef, TrackedConnection
 from poolwitness.ledger.observers import Observers
@@ -104,22 +105,33 @@ class Ledger:
     def drain(self) -> None:
         """Take in the pools and connections that were garbage-collected."""
         while self.gone:
+            ref = None
             try:
-                tracked = self.gone.popleft().pool
-            except IndexError:  # another thread was quicker
-                break
-            if self.pools.get(tracked.object_id) is tracked:
-                del self.pools[tracked.object_id]
-                self.loops.pop(tracked.object_id, None)
-            life = tracked.life
-            if life.closed_at is None and life.opened_at is not None and not life.inherited:
-                life.dropped = True
-                self._depart(tracked)
-            elif any(not connection.lost_from_open for connection in tracked.lost):
-                # They were lost after the check at its close.
-                self._depart(tracked)
-            self.observers.pool_collected(tracked)
+                ref = self.gone.popleft()
+                self._take_pool(ref.pool)
+            except IndexError as error:
+                let_pass(error)
+                if ref is not None:
+                    raise
+                break  # another thread was quicker
+            except BaseException as error:
+                if ref is not None and not is_ours(error):
+                    self.gone.appendleft(ref)
+                raise
         self.drain_connections()
+
+    def _take_pool(self, tracked: TrackedPool) -> None:
+        if self.pools.get(tracked.object_id) is tracked:
+            del self.pools[tracked.object_id]
+            self.loops.pop(tracked.object_id, None)
+        life = tracked.life
+        if life.closed_at is None and life.opened_at is not None and not life.inherited:
+            life.dropped = True
+            self._depart(tracked)
+        elif any(not connection.lost_from_open for connection in tracked.lost):
+            # They were lost after the check at its close.
+            self._depart(tracked)
+        self.observers.pool_collected(tracked)
 
     def drain_connections(self) -> list[TrackedPool]:
         """Take in the connections that were garbage-collected; one that was checked out is a lost slot of its pool.
@@ -129,20 +141,34 @@ class Ledger:
         """
         losers: list[TrackedPool] = []
         while self.gone_connections:
+            ref = None
             try:
-                connection = self.gone_connections.popleft().connection
-            except IndexError:  # another thread was quicker
-                break
-            if self.connections.get(connection.object_id) is connection:
-                del self.connections[connection.object_id]
-            pool = connection.pool
-            if pool.connections.get(connection.object_id) is connection:
-                del pool.connections[connection.object_id]
-            if connection.taken_from is not None:
-                self._lose(connection)
-                losers.append(pool)
-            self.observers.connection_collected(connection)
+                ref = self.gone_connections.popleft()
+                if self._take_connection(ref.connection):
+                    losers.append(ref.connection.pool)
+            except IndexError as error:
+                let_pass(error)
+                if ref is not None:
+                    raise
+                break  # another thread was quicker
+            except BaseException as error:
+                if ref is not None and not is_ours(error):
+                    self.gone_connections.appendleft(ref)
+                raise
         return losers
+
+    def _take_connection(self, connection: TrackedConnection) -> bool:
+        if self.connections.get(connection.object_id) is connection:
+            del self.connections[connection.object_id]
+        pool = connection.pool
+        if pool.connections.get(connection.object_id) is connection:
+            del pool.connections[connection.object_id]
+        is_lost = connection.taken_from is not None
+        # It is there already if an exception of the program's landed in the lines below.
+        if is_lost and connection not in pool.lost:
+            self._lose(connection)
+        self.observers.connection_collected(connection)
+        return is_lost
 
     def _lose(self, connection: TrackedConnection) -> None:
         pool = connection.pool
@@ -189,7 +215,8 @@ class Ledger:
             if pool.ref() is None:
                 try:
                     self.departed.remove(pool)
-                except ValueError:
+                except ValueError as error:
+                    let_pass(error)
                     continue
 
     def entries(self) -> list[TrackedPool]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 from typing import Any
 
 import psutil
+
+from poolwitness.guards import let_pass
 
 
 class ThreadSample:
@@ -45,8 +46,10 @@ def sample(native_ids: set[int], previous: dict[int, ThreadSample] | None = None
         booted_at = _booted_at() if native_ids - known.keys() else None
         for native_id in native_ids:
             # It has ended, or this is a kernel that tells less.
-            with contextlib.suppress(OSError, IndexError, ValueError):
+            try:
                 samples[native_id] = _of_proc(native_id, known.get(native_id), booted_at)
+            except (OSError, IndexError, ValueError) as error:
+                let_pass(error)
         return samples
     for thread in psutil.Process(os.getpid()).threads():
         if thread.id in native_ids:
@@ -59,7 +62,8 @@ def sample(native_ids: set[int], previous: dict[int, ThreadSample] | None = None
 def _booted_at() -> float | None:
     try:
         return float(psutil.boot_time())
-    except (OSError, RuntimeError):  # a container that hides it
+    except (OSError, RuntimeError) as error:  # a container that hides it
+        let_pass(error)
         return None
 
 
@@ -105,14 +109,16 @@ def started(pid: int) -> int:
         try:
             with open(f"/proc/{pid}/stat", "rb") as stat:
                 after_name = stat.read().rpartition(b")")[2].split()
-        except OSError:
+        except OSError as error:
+            let_pass(error)
             return 0
         # proc_pid_stat(5): state and starttime, in ticks since the system started, are fields 3 and 22.
         return 0 if after_name[0] in (b"Z", b"X") else int(after_name[19])
     try:
         process = psutil.Process(pid)
         return 0 if process.status() == psutil.STATUS_ZOMBIE else int(process.create_time() * 1000)
-    except psutil.Error:
+    except psutil.Error as error:
+        let_pass(error)
         return 0
 
 

@@ -4,8 +4,10 @@ The hot path of the agent, so getconn and putconn are wrapped by hand: a dozen d
 lock, no allocation but one tuple. What is unusual (a connection that is returned in a transaction, a request that is
 refused) leaves it for `checkout_faults`.
 
-The host's call comes first, and its result is never lost: if an exception of the program's lands in the lines after
-getconn, the connection is given back to the pool; if one lands in the lines before putconn, the connection is returned.
+The host's call comes first, and its result is never lost. If an exception of the program's lands in the lines after
+the host's getconn, the connection is returned to the pool; if one lands in the lines before its putconn, the connection
+is returned all the same. Then the exception goes on. Only before the ``try`` of putconn nothing has begun: there, as at
+the first line of the host's own, it is as if it had not been called.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from poolwitness.guards import Guard, is_from_signal_handler
+from poolwitness.guards import Guard, let_pass
 from poolwitness.ledger import fork
 from poolwitness.ledger.connections import TaskHolder, ThreadHolder, TrackedConnection
 from poolwitness.ledger.ledger import Ledger
@@ -30,6 +32,8 @@ from poolwitness.observe.patcher import AnyFunction
 
 # Dead tasks are removed from the table of holders when it has grown to this, or to twice what was alive then.
 FEWEST_TASKS = 500
+
+ABSENT: Any = object()
 
 
 class CheckoutPatches:
@@ -53,6 +57,10 @@ class CheckoutPatches:
         guard: Guard,
         trace: bool,
     ) -> None:
+        import psycopg_pool
+
+        # Not the pool's own putconn: a subclass's getconn has not seen yet what is given back.
+        self.sync_class, self.async_class = psycopg_pool.ConnectionPool, psycopg_pool.AsyncConnectionPool
         self.ledger = ledger
         self.observers = observers
         self.faults = faults
@@ -72,7 +80,8 @@ class CheckoutPatches:
         getframe, monotonic, nested = sys._getframe, clock.monotonic, self.faults.nested
         known, trace, taken = code_kinds.get, self.trace, self.taken
         gone, some_gone = self.ledger.gone_connections, self.faults.some_gone
-        owns_all_pools, check_crossing = fork.owns_all_pools, self.crossings.check
+        owns_all_pools, check_crossing, absent = fork.owns_all_pools, self.crossings.check, ABSENT
+        base = self.sync_class
 
         # Written out in one piece: each call less is a tenth of what the budget allows.
         def getconn(self: Any, timeout: float | None = None) -> Any:
@@ -80,20 +89,14 @@ class CheckoutPatches:
                 check_crossing(self, USED, getframe().f_back)
             try:
                 waited_from = 0.0 if self._pool else monotonic()
-            except Exception as error:
-                if is_from_signal_handler(error):
-                    raise
+            except Exception as error:  # noqa: BLE001 - a property of the application's
+                let_pass(error)
                 waited_from = 0.0
+            conn = absent
             try:
                 conn = original(self, timeout)
-            except Exception as error:
-                if guard.enabled:
-                    with guard:
-                        failed(self, error, getframe().f_back, waited_from)
-                raise
-            if not guard.enabled:
-                return conn
-            try:
+                if not guard.enabled:
+                    return conn
                 connection = connections_get(id(conn))
                 if connection is None or connection.ref() is not conn:
                     connection = track(conn, self)
@@ -101,7 +104,8 @@ class CheckoutPatches:
                         return conn
                 try:
                     holder = here.holder
-                except AttributeError:
+                except AttributeError as error:
+                    let_pass(error)
                     holder = here.holder = ThreadHolder()
                 try:
                     frame = getframe(1)
@@ -137,11 +141,18 @@ class CheckoutPatches:
                     nested(outer, connection)
                 if gone:
                     some_gone()
+                return conn
             except BaseException as error:
-                if not contains(error):
-                    self.putconn(conn)
+                if conn is absent:
+                    # It was the host's call that raised.
+                    if guard.enabled:
+                        with guard:
+                            failed(self, error, getframe().f_back, waited_from)
                     raise
-            return conn
+                if contains(error):
+                    return conn
+                base.putconn(self, conn)
+                raise
 
         return getconn
 
@@ -159,7 +170,8 @@ class CheckoutPatches:
         loops_get, running_loop = self.ledger.loops.get, asyncio._get_running_loop
         # Before Python 3.12 current_task() is not C.
         current_task: Any = asyncio.current_task if sys.version_info >= (3, 12) else asyncio.tasks._current_tasks.get  # type: ignore[attr-defined]
-        holders_get, new_holder = self.task_holders.by_id.get, self.task_holders.add
+        holders_get, new_holder, absent = self.task_holders.by_id.get, self.task_holders.add, ABSENT
+        base = self.async_class
 
         async def getconn(self: Any, timeout: float | None = None) -> Any:
             loop = running_loop()
@@ -167,20 +179,14 @@ class CheckoutPatches:
                 check_crossing(self, USED, getframe().f_back)
             try:
                 waited_from = 0.0 if self._pool else monotonic()
-            except Exception as error:
-                if is_from_signal_handler(error):
-                    raise
+            except Exception as error:  # noqa: BLE001 - a property of the application's
+                let_pass(error)
                 waited_from = 0.0
+            conn = absent
             try:
                 conn = await original(self, timeout)
-            except Exception as error:
-                if guard.enabled:
-                    with guard:
-                        failed(self, error, getframe().f_back, waited_from)
-                raise
-            if not guard.enabled:
-                return conn
-            try:
+                if not guard.enabled:
+                    return conn
                 connection = connections_get(id(conn))
                 if connection is None or connection.ref() is not conn:
                     connection = track(conn, self)
@@ -222,11 +228,18 @@ class CheckoutPatches:
                     nested(outer, connection)
                 if gone:
                     some_gone()
+                return conn
             except BaseException as error:
-                if not contains(error):
-                    await self.putconn(conn)
+                if conn is absent:
+                    # It was the host's call that raised.
+                    if guard.enabled:
+                        with guard:
+                            failed(self, error, getframe().f_back, waited_from)
                     raise
-            return conn
+                if contains(error):
+                    return conn
+                await base.putconn(self, conn)
+                raise
 
         return getconn
 
@@ -235,42 +248,52 @@ class CheckoutPatches:
         guard, contains, connections_get = self.guard, self.guard.contains, self.ledger.connections.get
         monotonic, returned = clock.monotonic, self.returned
         owns_all_pools, check_crossing = fork.owns_all_pools, self.crossings.check
-        came_back_unusual, still_taken = self.faults.returned, self._still_taken
+        came_back_unusual, still_taken, given_back, absent = (
+            self.faults.returned,
+            self._still_taken,
+            self._given_back,
+            ABSENT,
+        )
 
         def putconn(self: Any, conn: Any) -> Any:
-            if not owns_all_pools:
-                check_crossing(self, RETURNED, sys._getframe().f_back)
-            connection = connections_get(id(conn))
-            if connection is None or (taken_from := connection.taken_from) is None:
-                return original(self, conn)
-            # Before the call: as soon as it is back, another thread may take it and write into the same record.
-            unusual = 0
+            begun = result = absent
             try:
+                unusual, taken_from = 0, None
+                if not owns_all_pools:
+                    check_crossing(self, RETURNED, sys._getframe().f_back)
+                connection = connections_get(id(conn))
+                if connection is None or (taken_from := connection.taken_from) is None:
+                    return original(self, begun := conn)
+                # Before the call: as soon as it is back, another thread may take it and write into the same record.
                 held_s = monotonic() - connection.taken_mono
                 usage = connection.usage
                 if held_s > usage.longest_held_s:
                     usage.longest_held_s = held_s
                     usage.longest_held_from = taken_from
-                connection.taken_from = None
                 if returned is not None:
                     returned(connection)
+                connection.taken_from = None
                 if (status := conn.pgconn.transaction_status) or connection.suspected:
                     connection.held_s = held_s
                     unusual = int(status) or SUSPECTED
+                result = original(self, begun := conn)
+                if unusual:
+                    with guard:
+                        came_back_unusual(connection, taken_from, unusual, nearest(sys._getframe().f_back))
+                return result
             except BaseException as error:
+                if begun is not absent:
+                    # If it was the host's call that raised.
+                    if result is absent and connection is not None and taken_from is not None:
+                        with guard:
+                            still_taken(connection, conn, taken_from)
+                    raise
+                with guard:
+                    given_back(conn)
                 if not contains(error):
                     original(self, conn)
                     raise
-            try:
-                result = original(self, conn)
-            except BaseException:
-                with guard:
-                    still_taken(connection, conn, taken_from)
-                raise
-            if unusual:
-                with guard:
-                    came_back_unusual(connection, taken_from, unusual, nearest(sys._getframe().f_back))
-            return result
+            return original(self, conn)
 
         return putconn
 
@@ -281,46 +304,65 @@ class CheckoutPatches:
         guard, contains, connections_get = self.guard, self.guard.contains, self.ledger.connections.get
         monotonic, returned = clock.monotonic, self.returned
         owns_all_pools, check_crossing = fork.owns_all_pools, self.crossings.check
-        came_back_unusual, still_taken = self.faults.returned, self._still_taken
+        came_back_unusual, still_taken, given_back, absent = (
+            self.faults.returned,
+            self._still_taken,
+            self._given_back,
+            ABSENT,
+        )
         running_loop = asyncio._get_running_loop
 
         async def putconn(self: Any, conn: Any) -> Any:
-            connection = connections_get(id(conn))
-            if not owns_all_pools or (
-                connection is not None and (loop := connection.loop) is not None and loop() is not running_loop()
-            ):
-                check_crossing(self, RETURNED, sys._getframe().f_back)
-            if connection is None or (taken_from := connection.taken_from) is None:
-                return await original(self, conn)
-            unusual = 0
+            begun = result = absent
             try:
+                unusual, taken_from = 0, None
+                connection = connections_get(id(conn))
+                if not owns_all_pools or (
+                    connection is not None and (loop := connection.loop) is not None and loop() is not running_loop()
+                ):
+                    check_crossing(self, RETURNED, sys._getframe().f_back)
+                if connection is None or (taken_from := connection.taken_from) is None or connection.ref() is not conn:
+                    return await original(self, begun := conn)
+                # Before the call: as soon as it is back, another thread may take it and write into the same record.
                 held_s = monotonic() - connection.taken_mono
                 usage = connection.usage
                 if held_s > usage.longest_held_s:
                     usage.longest_held_s = held_s
                     usage.longest_held_from = taken_from
-                connection.taken_from = None
                 if returned is not None:
                     returned(connection)
+                connection.taken_from = None
                 if (status := conn.pgconn.transaction_status) or connection.suspected:
                     connection.held_s = held_s
                     unusual = int(status) or SUSPECTED
+                result = await original(self, begun := conn)
+                if unusual:
+                    with guard:
+                        came_back_unusual(connection, taken_from, unusual, nearest(sys._getframe().f_back))
+                return result
             except BaseException as error:
+                if begun is not absent:
+                    # If it was the host's call that raised.
+                    if result is absent and connection is not None and taken_from is not None:
+                        with guard:
+                            still_taken(connection, conn, taken_from)
+                    raise
+                with guard:
+                    given_back(conn)
                 if not contains(error):
                     await original(self, conn)
                     raise
-            try:
-                result = await original(self, conn)
-            except BaseException:
-                with guard:
-                    still_taken(connection, conn, taken_from)
-                raise
-            if unusual:
-                with guard:
-                    came_back_unusual(connection, taken_from, unusual, nearest(sys._getframe().f_back))
-            return result
+            return await original(self, conn)
 
         return putconn
+
+    def _given_back(self, conn: Any) -> None:
+        """A connection is about to be returned although what records that did not come to its end."""
+        connection = self.ledger.connections.get(id(conn))
+        if connection is not None and connection.ref() is conn and connection.taken_from is not None:
+            connection.taken_from = None
+            if self.returned is not None:
+                self.returned(connection)
 
     def _still_taken(self, connection: TrackedConnection, conn: Any, taken_from: RawStack) -> None:
         """The pool refused the connection: it is still checked out."""

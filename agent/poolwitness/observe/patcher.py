@@ -39,7 +39,7 @@ def around(
     Args:
         original: a method, sync or async.
         guard: contains what our lines raise; when it is disabled they do not run.
-        before: runs before the call.
+        before: runs before the call; not if the call has no ``self``, and will fail.
         after: runs after a call that returned.
         failed: runs after a call that raised, which it cannot change.
         undo: releases the result of the call if an exception of the program's lands in *after*, and the result is lost.
@@ -63,26 +63,28 @@ def _around_sync(
     getframe = sys._getframe
 
     def call(*args: Any, **kwargs: Any) -> Any:
+        owner = args[0] if args else kwargs.get("self")
         token = None
-        if before is not None and guard.enabled:
+        if before is not None and guard.enabled and owner is not None:
             with guard:
-                token = before(_owner(args, kwargs), getframe().f_back, args, kwargs)
+                token = before(owner, getframe().f_back, args, kwargs)
+        result = _ABSENT
         try:
             result = original(*args, **kwargs)
+            if after is not None and guard.enabled:
+                with guard:
+                    after(owner, getframe().f_back, token, result)
+            return result
         except BaseException as error:
-            if failed is not None and guard.enabled:
-                with guard:
-                    failed(_owner(args, kwargs), getframe().f_back, token, error)
-            raise
-        if after is not None and guard.enabled:
-            try:
-                with guard:
-                    after(_owner(args, kwargs), getframe().f_back, token, result)
-            except BaseException:
+            # Beside the call's own exceptions: one of the program's that landed in the lines after it.
+            if result is not _ABSENT:
                 if undo is not None:
-                    undo(result)
-                raise
-        return result
+                    with guard:
+                        undo(result)
+            elif failed is not None and guard.enabled and owner is not None:
+                with guard:
+                    failed(owner, getframe().f_back, token, error)
+            raise
 
     return call
 
@@ -98,32 +100,30 @@ def _around_async(
     getframe = sys._getframe
 
     async def call(*args: Any, **kwargs: Any) -> Any:
+        owner = args[0] if args else kwargs.get("self")
         token = None
-        if before is not None and guard.enabled:
+        if before is not None and guard.enabled and owner is not None:
             with guard:
-                token = before(_owner(args, kwargs), getframe().f_back, args, kwargs)
+                token = before(owner, getframe().f_back, args, kwargs)
+        result = _ABSENT
         try:
             result = await original(*args, **kwargs)
+            if after is not None and guard.enabled:
+                with guard:
+                    after(owner, getframe().f_back, token, result)
+            return result
         except BaseException as error:
-            if failed is not None and guard.enabled:
-                with guard:
-                    failed(_owner(args, kwargs), getframe().f_back, token, error)
-            raise
-        if after is not None and guard.enabled:
-            try:
-                with guard:
-                    after(_owner(args, kwargs), getframe().f_back, token, result)
-            except BaseException:
+            # Beside the call's own exceptions: one of the program's that landed in the lines after it.
+            if result is not _ABSENT:
                 if undo is not None:
-                    undo(result)
-                raise
-        return result
+                    with guard:
+                        undo(result)
+            elif failed is not None and guard.enabled and owner is not None:
+                with guard:
+                    failed(owner, getframe().f_back, token, error)
+            raise
 
     return call
-
-
-def _owner(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    return args[0] if args else kwargs.get("self")
 
 
 class Patcher:
@@ -182,15 +182,15 @@ class Patcher:
         setattr(owner, name, replacement)
 
     def undo(self) -> None:
-        """Put back every method that is still ours; one that somebody else wrapped since is left as it is."""
+        """Put back every method that is still ours; one that was wrapped again since is left as it is."""
         while self._undo:
-            owner, name, own, replacement = self._undo.pop()
-            if owner.__dict__.get(name) is not replacement:
-                continue
-            if own is _ABSENT:
-                delattr(owner, name)
-            else:
-                setattr(owner, name, own)
+            owner, name, own, replacement = self._undo[-1]
+            if owner.__dict__.get(name) is replacement:
+                if own is _ABSENT:
+                    delattr(owner, name)
+                else:
+                    setattr(owner, name, own)
+            self._undo.pop()
 
 
 def look_alike(wrapper: Any, original: Any) -> AnyFunction:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from poolwitness._version import __version__
+from poolwitness.guards import let_pass
 from poolwitness.report.sinks import FdSink, Render, stderr_sink
 
 MOST_WAITING = 500
@@ -102,7 +103,8 @@ class OtelSink:
         while self._waiting:
             try:
                 yield self._waiting.popleft()
-            except IndexError:  # another thread was quicker
+            except IndexError as error:  # another thread was quicker
+                let_pass(error)
                 return
 
     def _is_shut_down(self) -> bool:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 
+from poolwitness.guards import let_pass
 from poolwitness.model.startup import POLLOUT, poll
 
 try:
@@ -20,7 +21,8 @@ def identity_of(fd: int) -> tuple[int, int] | None:
     """The device and inode behind a descriptor; None where it is closed."""
     try:
         found = os.fstat(fd)
-    except OSError:
+    except OSError as error:
+        let_pass(error)
         return None
     return found.st_dev, found.st_ino
 
@@ -29,7 +31,8 @@ def is_regular(fd: int) -> bool:
     """Whether a descriptor is a file, which takes everything at once."""
     try:
         return stat.S_ISREG(os.fstat(fd).st_mode)
-    except OSError:
+    except OSError as error:
+        let_pass(error)
         return False
 
 
@@ -43,7 +46,8 @@ def takes_lines(fd: int) -> bool:
         if fcntl is None:
             return not stat.S_ISREG(mode)
         flags = fcntl.fcntl(fd, fcntl.F_GETFL)
-    except OSError:
+    except OSError as error:
+        let_pass(error)
         return False
     if flags & os.O_ACCMODE == os.O_RDONLY:
         return False
@@ -76,7 +80,8 @@ def write_patiently(fd: int, data: bytes, patience_s: float) -> int:
             return 0
         try:
             return write_at_once(fd, data)
-        except BlockingIOError:
+        except BlockingIOError as error:
+            let_pass(error)
             if time.monotonic() >= deadline_mono:
                 return 0
 
@@ -93,7 +98,10 @@ def _writer() -> Callable[[int, bytes], int]:
             return pwritev(fd, [data], -1, nowait)
         except blocked:
             raise
-        except failures:  # pipes and sockets know of it since Linux 6.4; a sandbox may not
+        except failures as error:  # pipes and sockets know of it since Linux 6.4; a sandbox may not
+            traceback = error.__traceback__
+            if traceback is not None and traceback.tb_next is not None:  # a signal handler's: `let_pass` may be gone
+                raise
             return write(fd, data)
 
     return write_at_once

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
+from poolwitness.guards import let_pass
 from poolwitness.model.startup import OpenedFile, open_file
 from poolwitness.report.descriptors import identity_of
 from poolwitness.report.sinks import FdSink, Render
@@ -40,7 +41,8 @@ class FileSink(FdSink):
     def _is_at_path(self) -> bool:
         try:
             found = os.stat(self._pattern.replace("%p", str(os.getpid())))
-        except OSError:
+        except OSError as error:
+            let_pass(error)
             return False
         # A named pipe is opened once: reopening it may fail while it has no reader.
         return (found.st_dev, found.st_ino) == self.identity or not stat.S_ISREG(found.st_mode)
@@ -48,7 +50,8 @@ class FileSink(FdSink):
     def _reopen(self) -> None:
         try:
             fd = open_file(self._pattern)
-        except OSError:  # as in a child that has become another user: the file that is open is better than none
+        except OSError as error:  # as in a child that has become another user: the open file is better than none
+            let_pass(error)
             return
         self.close()
         self.fd, self.identity = fd, identity_of(fd)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 
 from poolwitness.config import Config
+from poolwitness.guards import let_pass
 from poolwitness.model.startup import CHECK_FILE, OpenedFile
 from poolwitness.report.file_sink import FileSink
 from poolwitness.report.json_lines import JsonRenderer, render_json
@@ -38,6 +39,7 @@ def open_sinks(
             try:
                 sinks.append(FileSink(path, _renderer(config, False), opened.get(path)))
             except (OSError, ValueError) as error:
+                let_pass(error)
                 unopened.append(f"{output!r} ({type(error).__name__})")
         elif output == "logging":
             sinks.append(LoggingSink())
@@ -49,7 +51,8 @@ def open_sinks(
         path = os.path.join(config.check_dir, CHECK_FILE)
         try:
             sinks.append(FileSink(path, render_json, opened.get(path)))
-        except (OSError, ValueError):
+        except (OSError, ValueError) as error:
+            let_pass(error)
             unopened.append("the files of run --check")
     if unopened:
         problems.append(f"cannot write to {', '.join(unopened)}; check the path and its permissions")

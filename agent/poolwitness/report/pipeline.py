@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 
 from poolwitness._version import SCHEMA_VERSION
+from poolwitness.guards import let_pass
 from poolwitness.report.conform import conform
 from poolwitness.report.json_lines import render_json
 from poolwitness.report.redact import LARGEST_EXACT, clean
@@ -73,7 +74,8 @@ class Pipeline:
             for sink in list(self.sinks):
                 try:
                     written = sink.accept(event, self.patience_s)
-                except Exception:  # noqa: BLE001 - a sink's failure is its own: EPIPE, a handler that raises
+                except Exception as error:  # noqa: BLE001 - a sink's failure is its own: EPIPE, a handler that raises
+                    let_pass(error)
                     written = False
                 if not written:
                     self.lost += 1

@@ -9,6 +9,8 @@ from functools import cache
 from itertools import islice
 from typing import Any
 
+from poolwitness.guards import let_pass
+
 LONGEST_TEXT = 2000
 LONGEST_SEARCHED = 4000
 MOST_ITEMS = 200
@@ -89,7 +91,8 @@ def clean(value: Any, depth: int = 0) -> Any:
     """A value of plain, strict JSON: NaN and infinities become None, integers past 2^53 become floats."""
     try:
         return _clean(value, depth)
-    except Exception:  # noqa: BLE001 - a class of the application's own may raise from whatever it is asked
+    except Exception as error:  # noqa: BLE001 - a class of the application's own may raise from whatever it is asked
+        let_pass(error)
         return _nameless(value)
 
 
@@ -123,5 +126,6 @@ def _nameless(value: Any) -> str:
 def _as_float(value: int) -> float | None:
     try:
         return float(value)
-    except OverflowError:
+    except OverflowError as error:
+        let_pass(error)
         return None

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from poolwitness.guards import let_pass
 from poolwitness.report.redact import MASK, clean_text, scrub
 
 _SECRET_KEYS = ("password", "sslpassword", "passfile", "oauth_client_secret")
@@ -32,7 +33,8 @@ def describe_error(pool: Any, error: BaseException) -> str:
             return ""
         secrets = _secrets_of(conninfo, kwargs)
         text = str.__str__(str(error))
-    except Exception:  # noqa: BLE001 - a __str__, a mapping or a property of the application's own
+    except Exception as error:  # noqa: BLE001 - a __str__, a mapping or a property of the application's own
+        let_pass(error)
         return ""
     return clean_text(" ".join(scrub(text, secrets).split()), LONGEST_ERROR) if secrets is not None else ""
 
@@ -44,7 +46,8 @@ def _secrets_of(conninfo: str, kwargs: Any) -> list[str] | None:
 
         try:
             params = parser.conninfo_to_dict(conninfo)
-        except Exception:  # noqa: BLE001 - libpq's message quotes the string
+        except Exception as error:  # noqa: BLE001 - libpq's message quotes the string
+            let_pass(error)
             return None
         secrets += [str(params[key]) for key in _SECRET_KEYS if params.get(key)]
         if _is_misread(params):

@@ -6,13 +6,13 @@ dropped and counted.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from poolwitness.guards import let_pass
 from poolwitness.model.startup import stderr_at_start
 from poolwitness.report.descriptors import identity_of, takes_lines, write_patiently
 
@@ -65,8 +65,10 @@ class FdSink:
     def close(self) -> None:
         """Close the descriptor, unless it means another file by now."""
         if self.is_writable():
-            with contextlib.suppress(OSError):
+            try:
                 os.close(self.fd)
+            except OSError as error:
+                let_pass(error)
         self.identity = None
 
 
@@ -154,5 +156,6 @@ def _is_stderr() -> bool:
         return False
     try:
         return sys.platform == "win32" or os.get_inheritable(2)
-    except OSError:
+    except OSError as error:
+        let_pass(error)
         return False

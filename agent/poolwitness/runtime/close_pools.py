@@ -6,6 +6,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from poolwitness.guards import let_pass
+
 
 def close_all(pools: Sequence[Any], timeout_s: float) -> int:
     """Close pools so that twelve take no longer than one.
@@ -27,7 +29,8 @@ def close_all(pools: Sequence[Any], timeout_s: float) -> int:
     for pool in pools:
         try:
             closed += _close_async(pool) if _is_async(pool) else _close(pool, deadline_mono)
-        except Exception:  # noqa: BLE001 - one pool that cannot be closed must not keep the others open
+        except Exception as error:  # noqa: BLE001 - one pool that cannot be closed must not keep the others open
+            let_pass(error)
             continue
     return closed
 
@@ -48,7 +51,8 @@ def _tell_to_stop(pool: Any) -> list[Any]:
         pool._sched.enter(0, None)
         for _ in workers:
             pool.run_task(StopWorker(pool))
-    except Exception:  # noqa: BLE001 - close() will try by itself
+    except Exception as error:  # noqa: BLE001 - close() will try by itself
+        let_pass(error)
         return []
     return [runner for runner in runners if runner.is_alive()]
 

@@ -15,7 +15,7 @@ from typing import Any
 from poolwitness.config import Config
 from poolwitness.diagnose.registry import run_rules
 from poolwitness.dump.socket import END_OF_ANSWER, DumpSocket
-from poolwitness.guards import Guard
+from poolwitness.guards import Guard, let_pass
 from poolwitness.ledger.observers import Observer
 from poolwitness.report.pipeline import as_lines
 from poolwitness.report.state import StateReport, with_report_id
@@ -122,7 +122,8 @@ class DumpServer(Observer):
         if self.socket.open():
             try:
                 loop.add_reader(self.socket.fileno(), self._guarded(self._on_loop))
-            except NotImplementedError:  # Windows' own kind of loop
+            except NotImplementedError as error:  # Windows' own kind of loop
+                let_pass(error)
                 return
             self._loop = weakref.ref(loop)
 
@@ -188,8 +189,8 @@ class DumpServer(Observer):
                 connection.sendall(answer + END_OF_ANSWER)
                 # A child that was forked meanwhile has the connection too: closing alone would not end it.
                 connection.shutdown(socket.SHUT_WR)
-            except OSError:  # the other side is gone
-                pass
+            except OSError as error:  # the other side is gone
+                let_pass(error)
 
     def _report_signals(self) -> None:
         if self._signals and not self._over and self.guard.enabled:

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from poolwitness.guards import is_ours
+from poolwitness.guards import is_ours, let_pass
 from poolwitness.model.process_end import is_forked_by_multiprocessing
 
 # Each signal with the ``send`` of its own that it had, and ours.
@@ -87,8 +87,8 @@ def when_main_thread_ends(listener: Callable[[], None]) -> None:
     _registered.append(with_executors)
     try:
         register(_main_thread_over)
-    except RuntimeError:  # it is over already
-        pass
+    except RuntimeError as error:  # it is over already
+        let_pass(error)
 
 
 def _main_thread_over() -> None:

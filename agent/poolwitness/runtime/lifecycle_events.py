@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from poolwitness._version import __version__
-from poolwitness.guards import Guard
+from poolwitness.guards import Guard, is_ours, let_pass
 from poolwitness.ledger.observers import Observer
 from poolwitness.ledger.pools import TrackedPool
 from poolwitness.report import build as events
@@ -75,7 +75,8 @@ class LifecycleEvents(Observer):
         while self._opened:
             try:
                 pool = self._opened.popleft()
-            except IndexError:  # another thread was quicker
+            except IndexError as error:  # another thread was quicker
+                let_pass(error)
                 break
             self._start()  # a pool that was created before a fork
             self._emit("opened", pool, partial(_opened_event, pool))
@@ -91,11 +92,16 @@ class LifecycleEvents(Observer):
         if self.started:
             return
         self.started = True
-        self.on_start()
-        versions = {name: format_version(version) for name, version in self.versions.items()}
-        versions["poolwitness"] = __version__
-        event = events.started(versions, self.settings(), self.hooks(), self.how)
-        self.reporter.emit("poolwitness.agent.started", event)
+        try:
+            self.on_start()
+            versions = {name: format_version(version) for name, version in self.versions.items()}
+            versions["poolwitness"] = __version__
+            event = events.started(versions, self.settings(), self.hooks(), self.how)
+            self.reporter.emit("poolwitness.agent.started", event)
+        except BaseException as error:
+            # One of the program's landed here: again with the next pool.
+            self.started = is_ours(error)
+            raise
         for problem in self.problems():
             self.reporter.emit_setting_invalid(problem)
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from types import FrameType
 
-from poolwitness.guards import is_ours
+from poolwitness.guards import is_ours, let_pass
 
 
 class ReportSignal:
@@ -48,7 +48,8 @@ class ReportSignal:
         else:
             try:
                 signal.signal(self._number(), self._handler)
-            except (OSError, ValueError):
+            except (OSError, ValueError) as error:
+                let_pass(error)
                 self._why_not = "this system lets nobody handle it"
 
     def uninstall(self) -> None:

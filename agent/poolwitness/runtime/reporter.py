@@ -31,6 +31,8 @@ class Reporter(Observer):
     def __init__(self, pipeline: Pipeline, guard: Guard) -> None:
         self.pipeline = pipeline
         self.guard = guard
+        # What has failed cannot report that as it reports the others.
+        guard.on_failure = self._write_last_line
         self._reset()
 
     def _reset(self) -> None:
@@ -54,11 +56,9 @@ class Reporter(Observer):
             return
         with self.guard:
             self.pipeline.emit(name, event)
-        if self.guard.failure is not None:
-            with Guard("last line"):
-                self.pipeline.write_plain(
-                    "poolwitness.agent.part_disabled", events.part_disabled(self.guard.name, self.guard.failure)
-                )
+
+    def _write_last_line(self, guard: Guard) -> None:
+        self.pipeline.write_plain("poolwitness.agent.part_disabled", events.part_disabled(guard.name, guard.failure))
 
     def emit_setting_invalid(self, problem: str) -> None:
         """Report in one sentence that a setting cannot be used."""

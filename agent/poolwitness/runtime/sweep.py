@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 from poolwitness.config import Config
-from poolwitness.guards import Guards
+from poolwitness.guards import Guards, let_pass
 from poolwitness.ledger.ledger import Ledger
 from poolwitness.ledger.observers import Observer, Observers
 from poolwitness.ledger.pools import TrackedPool
@@ -194,5 +194,5 @@ class SweepScheduler(Observer):
             if self._is_needed() and not self.thread.alive and has_threads_to_wait_for():
                 try:
                     self.thread.start()
-                except RuntimeError:  # Python 3.12.0 to 3.12.2 start no thread any more
-                    pass
+                except RuntimeError as error:  # Python 3.12.0 to 3.12.2 start no thread any more
+                    let_pass(error)

@@ -42,8 +42,14 @@ class SweeperLoop:
     def _schedule(self, loop: Any) -> None:
         def tick(ref: Any) -> None:
             # The loop's exception handler is the program's.
-            with Guard("loop-sweeper"):
-                self._tick(ref)
+            try:
+                with Guard("loop-sweeper"):
+                    self._tick(ref)
+            except BaseException:
+                # It is the program's, which may go on with this loop.
+                if not self._stopped and (loop := ref()) is not None and not loop.is_closed():
+                    self._schedule(loop)
+                raise
 
         loop.call_later(self.interval_s, tick, weakref.ref(loop))
 

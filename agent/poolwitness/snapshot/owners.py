@@ -26,7 +26,7 @@ from types import (
 )
 from typing import Any
 
-from poolwitness.guards import Guard
+from poolwitness.guards import Guard, let_pass
 from poolwitness.ledger.connections import TrackedConnection
 from poolwitness.ledger.pools import TrackedPool
 from poolwitness.ledger.stacks import current_frames
@@ -144,7 +144,8 @@ def _task_roots() -> Iterator[tuple[str, Any]]:
         return
     try:
         tasks = asyncio.all_tasks()
-    except RuntimeError:  # no running loop
+    except RuntimeError as error:  # no running loop
+        let_pass(error)
         return
     for task in tasks:
         coroutine = task.get_coro()
@@ -248,7 +249,8 @@ def _slot_name(parent: Any, child: Any) -> str:
             try:
                 if member.__get__(parent) is child:
                     return f".{name}"
-            except AttributeError:  # an empty slot
+            except AttributeError as error:  # an empty slot
+                let_pass(error)
                 continue
     return ""
 
