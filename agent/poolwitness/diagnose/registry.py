@@ -25,7 +25,7 @@ RULES: dict[str, Rule] = {}
 _CHECKS: dict[str, Check] = {}
 
 
-def rule(*declared: str, moments: frozenset[str] = ANY, **more: Any) -> Callable[[Check], Rule]:
+def rule(code: str, name: str, headline: str, *, moments: frozenset[str] = ANY, **more: Any) -> Callable[[Check], Rule]:
     """Declare a rule, as the decorator of the function that finds its faults; arguments as of `Rule`.
 
     The function gets ``(pool, snapshot)``, or ``(snapshot)`` if the subject is `SNAPSHOT`. It must be pure. It yields what
@@ -33,8 +33,8 @@ def rule(*declared: str, moments: frozenset[str] = ANY, **more: Any) -> Callable
     """
 
     def add(check: Check) -> Rule:
-        found = declare(Rule(*declared, moments=moments, **more))
-        _CHECKS[found.code] = check
+        found = declare(Rule(code, name, headline, moments=moments, **more))
+        _CHECKS[code] = check
         return found
 
     return add

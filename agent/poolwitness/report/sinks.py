@@ -31,11 +31,7 @@ class Sink(Protocol):
 class FdSink:
     """A descriptor, recognized by its device and inode: a number that now means another file is not written to.
 
-    Args:
-        name: of the output.
-        fd: the descriptor.
-        render: makes the bytes of an event.
-        pattern: the path with its ``%p``, absolute: the program may change its directory.
+    ``pattern`` is the path with its ``%p``, absolute: the program may change its directory.
     """
 
     def __init__(self, name: str, fd: int, render: Render, pattern: str = "") -> None:
@@ -46,7 +42,6 @@ class FdSink:
         self.identity = identity_of(fd)
 
     def accept(self, event: dict[str, Any], patience_s: float) -> bool:
-        """Render the event and write it."""
         return self.write(self.render(event), patience_s)
 
     def write(self, data: bytes, patience_s: float = 0.0) -> bool:
@@ -89,19 +84,12 @@ class StderrSink(FdSink):
         return self.identity == stderr_at_start() or takes_lines(2)
 
     def close(self) -> None:
-        """Descriptor 2 is not ours to close."""
-        self.identity = None
+        self.identity = None  # descriptor 2 is not ours to close
 
 
 def stderr_sink(render: Callable[[bool], Render]) -> StderrSink | None:
-    """The process's stderr; None if there is none.
-
-    Args:
-        render: gives the renderer, and gets whether the descriptor is a terminal.
-    """
-    if not _is_stderr():
-        return None
-    return StderrSink(render(os.isatty(2)))
+    """The process's stderr; None if there is none. *render* gets whether it is a terminal, and gives the renderer."""
+    return StderrSink(render(os.isatty(2))) if _is_stderr() else None
 
 
 def follow_in_child(sink: FdSink) -> None:
@@ -117,12 +105,7 @@ def follow_in_child(sink: FdSink) -> None:
 
 
 def file_sink(path: str, render: Render, fd: int | None = None) -> FdSink:
-    """A file opened for append; ``%p`` in the path is the pid.
-
-    Args:
-        path: the file's.
-        render: makes the bytes of an event.
-        fd: its descriptor, if it was opened earlier in this process.
+    """A file opened for append, unless it was earlier in this process as *fd*; ``%p`` in the path is the pid.
 
     Raises:
         OSError: the file cannot be opened.
@@ -151,7 +134,6 @@ class StructlogSink:
     name = "structlog"
 
     def accept(self, event: dict[str, Any], patience_s: float) -> bool:
-        """Hand the event's fields to the application's own logger."""
         import structlog
 
         fields = {key: value for key, value in event.items() if key not in ("event", "level", "timestamp", "logger")}
