@@ -18,8 +18,7 @@ from typing import Any
 import pytest
 
 from poolwitness.contract import lnav
-from poolwitness.report.events import ALWAYS
-from poolwitness.report.fields import TYPES
+from poolwitness.report.fields import ALWAYS, TYPES
 from poolwitness.report.open_sinks import json_renderer
 from tests.support import dockerd, samples
 from tests.support.commands import cli

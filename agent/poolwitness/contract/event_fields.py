@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from poolwitness.diagnose.registry import RULES
-from poolwitness.report.events import ALWAYS, SOMETIMES, EventKind
-from poolwitness.report.fields import FIELDS, Field
+from poolwitness.report.events import SOMETIMES, EventKind
+from poolwitness.report.fields import ALWAYS, FIELDS, Field
 
 FINDING = "poolwitness.finding"
 

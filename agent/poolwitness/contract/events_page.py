@@ -6,8 +6,8 @@ import json
 
 from poolwitness._version import SCHEMA_VERSION
 from poolwitness.contract.event_fields import FINDING, rows, rules_by_field
-from poolwitness.report.events import ALWAYS, EVENTS, POOL, SOMETIMES, EventKind
-from poolwitness.report.fields import FIELDS, Field
+from poolwitness.report.events import EVENTS, POOL, SOMETIMES, EventKind
+from poolwitness.report.fields import ALWAYS, FIELDS, Field
 from poolwitness.report.profiles import PROFILES
 
 _TYPES = {"text": "text", "integer": "integer", "number": "number", "boolean": "boolean", "texts": "list of texts"}

@@ -9,8 +9,8 @@ from typing import Any
 
 from poolwitness._version import SCHEMA_VERSION
 from poolwitness.contract.event_fields import every_field
-from poolwitness.report.events import ALWAYS, EVENTS, EventKind
-from poolwitness.report.fields import FIELDS, Field
+from poolwitness.report.events import EVENTS, EventKind
+from poolwitness.report.fields import ALWAYS, FIELDS, Field
 
 FILE = "events.schema.json"
 ID = f"urn:poolwitness:events:{SCHEMA_VERSION}"

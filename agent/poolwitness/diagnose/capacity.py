@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from poolwitness.diagnose.registry import rule
 from poolwitness.model.findings import Finding
 from poolwitness.model.records import ConnectError, PoolRecord, Snapshot
-from poolwitness.model.wording import at_line, plural, pool_label
+from poolwitness.model.wording import plural, pool_made
 
 SLOW_S = 1.0
 
@@ -23,44 +23,29 @@ SLOW_S = 1.0
     leak=True,
 )
 def slots_unaccounted(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
-    """PW107: the pool counts connections that neither it nor any holder has."""
     if pool.unaccounted <= 0 or pool.life.state != "open":
         return
     counted = pool.stats.get("pool_size", 0)
+    dead = [worker.name for worker in pool.workers if worker.role == "worker" and worker.error_type is not None]
+    if dead:
+        fix = f"mend what worker {dead[0]!r} died of (PW301): the connection that it had in hand counts for ever"
+    elif snapshot.process.versions.get("psycopg_pool", (3, 2, 8)) < (3, 2, 8):
+        fix = "upgrade psycopg_pool (cancelled requests lost connections before 3.2.8)"
+    else:
+        fix = "look for code that takes connections from pool._pool or overrides _putconn, and bound waiting by the pool's own timeout= instead of cancelling from outside"
     yield slots_unaccounted.finding(
         message=(
-            f"{pool_label(pool)}, made at {at_line(pool.info.created.origin)}, counts {plural(counted, 'connection')}, but "
-            f"{pool.unaccounted} of them {'is' if pool.unaccounted == 1 else 'are'} neither idle in it nor held by "
-            "anybody: those slots are not coming back"
+            f"{pool_made(pool)}, counts {plural(counted, 'connection')}, but {pool.unaccounted} of them "
+            f"{'is' if pool.unaccounted == 1 else 'are'} neither idle in it nor held by anybody: those slots are not coming back"
         ),
-        fix=_unaccounted_advice(pool, snapshot.process.versions.get("psycopg_pool")),
+        fix=f"{fix}; until then close the pool and make it anew",
         key=(pool.info.id, pool.unaccounted),
         pool=pool,
-        stack=pool.info.created,
         extra={
             "poolwitness.slots_unaccounted": pool.unaccounted,
             "poolwitness.slots_counted": counted,
-            **({"poolwitness.related": ["PW301"]} if _dead(pool) else {}),
+            "poolwitness.related": ["PW301"] if dead else None,
         },
-    )
-
-
-def _dead(pool: PoolRecord) -> list[str]:
-    return [worker.name for worker in pool.workers if worker.role == "worker" and worker.error_type is not None]
-
-
-def _unaccounted_advice(pool: PoolRecord, version: tuple[int, ...] | None) -> str:
-    dead = _dead(pool)
-    if dead:
-        return (
-            f"mend what worker {dead[0]!r} died of (PW301): the connection that it had in hand counts for ever; "
-            "until then close the pool and make it anew"
-        )
-    if version is not None and version < (3, 2, 8):
-        return "upgrade psycopg_pool (cancelled requests lost connections before 3.2.8); until then close the pool and make it anew"
-    return (
-        "look for code that takes connections from pool._pool or overrides _putconn, and bound waiting by the pool's own "
-        "timeout= instead of cancelling from outside; until then close the pool and make it anew"
     )
 
 
@@ -76,15 +61,14 @@ def connect_failing(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
     """PW202: the error that the pool retries in silence, once for each kind."""
     for error in pool.connects.errors:
         yield connect_failing.finding(
-            message=f"{pool_label(pool)}, made at {at_line(pool.info.created.origin)}, cannot connect and keeps trying: {error_text(error)}",
+            message=f"{pool_made(pool)}, cannot connect and keeps trying: {error_text(error)}",
             fix=connect_advice(error),
             key=(pool.info.id, error.error_type, error.sqlstate, error.text),
             pool=pool,
-            stack=pool.info.created,
             extra={
                 "exception.type": error.error_type,
-                **({"exception.message": error.text} if error.text else {}),
-                **({"db.response.status_code": error.sqlstate} if error.sqlstate else {}),
+                "exception.message": error.text or None,
+                "db.response.status_code": error.sqlstate or None,
                 "poolwitness.count": error.count,
             },
         )
@@ -133,32 +117,24 @@ def connect_advice(error: ConnectError) -> str:
     fields=("poolwitness.connect_s", "poolwitness.configure_s", "poolwitness.phase"),
 )
 def connect_slow(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
-    """PW203: slow connections, or a slow ``configure`` callback."""
     connects = pool.connects
     if connects.configure_s >= SLOW_S:
-        yield _slow(
-            pool,
-            f"its configure callback takes {connects.configure_s:.1f} s for each connection",
-            "make configure quicker, or raise min_size so that it has run before a connection is asked for",
-            "configure",
-        )
+        what = f"its configure callback takes {connects.configure_s:.1f} s for each connection"
+        fix = "make configure quicker, or raise min_size so that it has run before a connection is asked for"
+        yield _slow(pool, what, fix, "configure")
     if connects.connect_s >= SLOW_S:
-        advice = "look at the network, name resolution and the server's load"
+        fix = "look at the network, name resolution and the server's load"
         if connects.gssapi:
-            advice = (
-                "this libpq tries GSSAPI first: as a thing to try, add gssencmode=disable to the connection string; "
-                f"otherwise {advice}"
-            )
-        yield _slow(pool, f"it takes {connects.connect_s:.1f} s to connect", advice, "connect")
+            fix = f"this libpq tries GSSAPI first: as a thing to try, add gssencmode=disable to the connection string; otherwise {fix}"
+        yield _slow(pool, f"it takes {connects.connect_s:.1f} s to connect", fix, "connect")
 
 
 def _slow(pool: PoolRecord, what: str, fix: str, phase: str) -> Finding:
     return connect_slow.finding(
-        message=f"{pool_label(pool)}, made at {at_line(pool.info.created.origin)}, is slow to grow: {what} (average of {pool.connects.attempts})",
+        message=f"{pool_made(pool)}, is slow to grow: {what} (average of {pool.connects.attempts})",
         fix=fix,
         key=(pool.info.id, phase),
         pool=pool,
-        stack=pool.info.created,
         extra={
             "poolwitness.connect_s": round(pool.connects.connect_s, 6),
             "poolwitness.configure_s": round(pool.connects.configure_s, 6),

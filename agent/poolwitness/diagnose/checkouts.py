@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from poolwitness.diagnose.registry import ANY, VERDICT, rule
 from poolwitness.model.findings import Finding, Value
 from poolwitness.model.records import CheckoutFault, CheckoutRecord, PoolRecord, Snapshot, Stack
-from poolwitness.model.wording import at_call, at_line, holder_of, plural, pool_label
+from poolwitness.model.wording import at_call, at_line, holder_fields, holder_of, plural, pool_label
 
 # A pool may be closed while requests are still being served; they get this long to finish.
 CLOSE_GRACE_S = 2.0
@@ -40,7 +40,6 @@ _FAULT = ("poolwitness.holder", "poolwitness.held_s", "poolwitness.taken_at", "p
     leak=True,
 )
 def lost(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
-    """PW101: a checkout was garbage-collected without being returned; the pool counts it forever."""
     lost_from_open = [checkout for checkout in pool.lost if checkout.lost_from_open]
     for index, checkout in enumerate(lost_from_open, start=1):
         size = pool.most
@@ -48,10 +47,7 @@ def lost(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
         # A null pool without a limit has as many as are asked for.
         remaining = f": {left} of {plural(size, 'slot')} left" if size else ""
         yield lost.finding(
-            message=(
-                f"a connection of {pool_label(pool)}, taken at {at_call(checkout.taken)} by "
-                f"{holder_of(checkout)}, was garbage-collected without being returned{remaining}"
-            ),
+            message=f"{_taken(pool, checkout)}, was garbage-collected without being returned{remaining}",
             fix=_give_back(pool) + ("" if pool.info.django_alias else "; with getconn(), put putconn() in a finally"),
             key=(pool.info.id, checkout.id, checkout.taken.origin, index),
             pool=pool,
@@ -60,7 +56,7 @@ def lost(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
             extra={
                 **_fields(checkout),
                 "poolwitness.slots_lost": index,
-                **({"poolwitness.slots_left": left} if size else {}),
+                "poolwitness.slots_left": left if size else None,
             },
         )
 
@@ -76,7 +72,6 @@ def lost(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
     retractable="checkout",
 )
 def held_long(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
-    """PW103: checked out for longer than POOLWITNESS_HELD_S, and not at work."""
     if pool.life.state != "open":
         return
     for checkout in pool.checkouts:
@@ -86,14 +81,8 @@ def held_long(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
         if checkout.where is not None and checkout.where.origin is not None:
             doing = f"; its holder now stands at {at_line(checkout.where.holding)}"
         yield held_long.finding(
-            message=(
-                f"a connection of {pool_label(pool)}, taken at {at_call(checkout.taken)} by "
-                f"{holder_of(checkout)}, has been out for {checkout.held_s:.1f} s, {checkout.status}{doing}"
-            ),
-            fix=(
-                "give the connection back before slow work that is not the database's; if one is held on purpose "
-                f"(LISTEN), say so: POOLWITNESS_IGNORE=PW103:{_glob(checkout)}"
-            ),
+            message=f"{_taken(pool, checkout)}, has been out for {checkout.held_s:.1f} s, {checkout.status}{doing}",
+            fix=f"give the connection back before slow work that is not the database's; if one is held on purpose (LISTEN), say so: POOLWITNESS_IGNORE=PW103:{_glob(checkout)}",
             key=(pool.info.id, checkout.id, checkout.taken.origin),
             pool=pool,
             stack=checkout.taken,
@@ -124,10 +113,11 @@ def _glob(checkout: CheckoutRecord) -> str:
     leak=True,
 )
 def not_returned(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
-    """PW102: checked out at the verdict or after the pool was closed, or the holder has ended."""
+    """Checked out at the verdict or after the pool was closed, or the holder has ended."""
     if pool.life.state == "dropped":
         return
     closed_since_s = snapshot.taken_at - pool.life.closed_at if pool.life.closed_at is not None else None
+    never = "was never" if snapshot.moment == VERDICT else "has not been"
     for checkout in pool.checkouts:
         if checkout.suspected and checkout.holder_alive:
             continue  # reported as PW103
@@ -143,24 +133,19 @@ def not_returned(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
             why = f"although the {'task' if checkout.in_task else 'thread'} that took it has ended"
         else:
             continue
-        yield _not_returned(pool, checkout, why, snapshot.moment == VERDICT)
+        kept = f"; kept alive by {checkout.retained_by}" if checkout.retained_by else ""
+        what = f"{_taken(pool, checkout)} {checkout.held_s:.1f} s before, {never} returned: still out {why}{kept}"
+        yield _not_returned(pool, checkout, what)
     if pool.life.state == "closed":
         for checkout in pool.lost:
-            if checkout.lost_from_open:
-                continue  # reported as PW101
-            yield _not_returned(pool, checkout, "and was garbage-collected after its pool had been closed")
+            if not checkout.lost_from_open:  # otherwise reported as PW101
+                what = "was never returned and was garbage-collected after its pool had been closed"
+                yield _not_returned(pool, checkout, f"{_taken(pool, checkout)}, {what}")
 
 
-def _not_returned(pool: PoolRecord, checkout: CheckoutRecord, why: str, at_the_end: bool = True) -> Finding:
+def _not_returned(pool: PoolRecord, checkout: CheckoutRecord, message: str) -> Finding:
     return not_returned.finding(
-        message=(
-            f"a connection of {pool_label(pool)}, taken at {at_call(checkout.taken)} by {holder_of(checkout)} "
-            f"{checkout.held_s:.1f} s before, {'was never' if at_the_end else 'has not been'} returned: still out {why}"
-            + (f"; kept alive by {checkout.retained_by}" if checkout.retained_by else "")
-            if not checkout.lost
-            else f"a connection of {pool_label(pool)}, taken at {at_call(checkout.taken)} by {holder_of(checkout)}, "
-            f"was never returned {why}"
-        ),
+        message=message,
         fix=f"{_give_back(pool)}; return every connection before the pool is closed",
         key=(pool.info.id, checkout.id, checkout.taken.origin),
         pool=pool,
@@ -178,19 +163,17 @@ def _not_returned(pool: PoolRecord, checkout: CheckoutRecord, why: str, at_the_e
     fields=(*_FAULT, "poolwitness.returned_at"),
 )
 def returned_in_transaction(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
-    """PW104: returned inside a transaction, which the pool rolls back; one finding for each pair of lines."""
     for fault in _faults(pool, "in_transaction"):
         yield returned_in_transaction.finding(
             message=(
                 f"a connection of {pool_label(pool)}, taken at {at_line(fault.taken.origin)}, was returned at "
-                f"{at_line(fault.at.origin)} inside a transaction: "
-                "the pool rolled it back, and whatever it had written is lost"
+                f"{at_line(fault.at.origin)} inside a transaction: the pool rolled it back, and whatever it had written is lost"
             ),
             fix=_end_transaction(pool),
             key=_key(pool, fault),
             pool=pool,
             stack=fault.at,
-            extra={**_fields_of_fault(fault), "poolwitness.returned_at": _place(fault.at)},
+            extra={**_fields_of_fault(fault), "poolwitness.returned_at": fault.at.place},
         )
 
 
@@ -203,20 +186,21 @@ def returned_in_transaction(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Fi
     fields=(*_FAULT, "poolwitness.returned_at"),
 )
 def returned_broken(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
-    """PW105: returned closed, broken or in the middle of a query; one finding for each pair of lines."""
+    fix = "do not close a connection of the pool, return it; if the server or a proxy closed it, look there"
+    if not pool.info.has_check:
+        cls = "AsyncConnectionPool" if pool.info.is_async else "ConnectionPool"
+        fix += f"; give the pool check={cls}.check_connection to find dead ones before they are handed out"
     for fault in _faults(pool, "broken"):
-        check = (
-            ""
-            if pool.info.has_check
-            else f"; give the pool check={'Async' if pool.info.is_async else ''}ConnectionPool.check_connection to find dead ones before they are handed out"
-        )
         yield returned_broken.finding(
-            message=f"a connection of {pool_label(pool)}, taken at {at_line(fault.taken.origin)}, came back at {at_line(fault.at.origin)} closed, broken or in the middle of a query: the pool has to make another",
-            fix=f"do not close a connection of the pool, return it; if the server or a proxy closed it, look there{check}",
+            message=(
+                f"a connection of {pool_label(pool)}, taken at {at_line(fault.taken.origin)}, came back at "
+                f"{at_line(fault.at.origin)} closed, broken or in the middle of a query: the pool has to make another"
+            ),
+            fix=fix,
             key=_key(pool, fault),
             pool=pool,
             stack=fault.taken,
-            extra={**_fields_of_fault(fault), "poolwitness.returned_at": _place(fault.at)},
+            extra={**_fields_of_fault(fault), "poolwitness.returned_at": fault.at.place},
         )
 
 
@@ -229,7 +213,6 @@ def returned_broken(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
     fields=_FAULT,
 )
 def nested(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
-    """PW106: a holder requested a second connection of the pool while it had one."""
     # A null pool without a limit always has another connection.
     for fault in _faults(pool, "nested") if pool.most else ():
         first, second, through = fault.taken.origin, fault.at.origin, ""
@@ -261,9 +244,8 @@ def nested(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
     fields=("poolwitness.count",),
 )
 def adapters_outside_configure(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
-    """PW204: the same adapters are registered on checkout after checkout."""
+    callback = "async def configure(conn):" if pool.info.is_async else "def configure(conn):"
     for line, count in pool.misuse.adapters:
-        callback = "async def configure(conn):" if pool.info.is_async else "def configure(conn):"
         yield adapters_outside_configure.finding(
             message=(
                 f"adapters are registered at {at_line(line.origin)} on every connection taken from {pool_label(pool)}, "
@@ -277,20 +259,17 @@ def adapters_outside_configure(pool: PoolRecord, snapshot: Snapshot) -> Iterator
         )
 
 
-def _fields(checkout: CheckoutRecord) -> dict[str, Value]:
-    fields: dict[str, Value] = {
+def _taken(pool: PoolRecord, checkout: CheckoutRecord) -> str:
+    return f"a connection of {pool_label(pool)}, taken at {at_call(checkout.taken)} by {holder_of(checkout)}"
+
+
+def _fields(checkout: CheckoutRecord) -> dict[str, Value | None]:
+    return {
         "poolwitness.checkout.id": checkout.id,
         "poolwitness.held_s": round(checkout.held_s, 6),
-        "poolwitness.holder": checkout.holder[:200],
-        "poolwitness.holder_kind": "task" if checkout.in_task else "thread",
-        "poolwitness.holder_alive": checkout.holder_alive,
-        "poolwitness.transaction": checkout.status,
+        **holder_fields(checkout),
+        "poolwitness.kept_by": checkout.retained_by or None,
     }
-    if checkout.retained_by:
-        fields["poolwitness.kept_by"] = checkout.retained_by
-    if checkout.where is not None and checkout.where.origin is not None:
-        fields["poolwitness.holder_at"] = checkout.where.origin.place
-    return fields
 
 
 def _faults(pool: PoolRecord, kind: str) -> Iterator[CheckoutFault]:
@@ -301,17 +280,13 @@ def _key(pool: PoolRecord, fault: CheckoutFault) -> tuple[object, ...]:
     return pool.info.id, fault.taken.origin, fault.at.origin
 
 
-def _fields_of_fault(fault: CheckoutFault) -> dict[str, Value]:
+def _fields_of_fault(fault: CheckoutFault) -> dict[str, Value | None]:
     return {
         "poolwitness.holder": fault.holder[:200],
         "poolwitness.held_s": round(fault.held_s, 6),
-        "poolwitness.taken_at": _place(fault.taken),
+        "poolwitness.taken_at": fault.taken.place,
         "poolwitness.count": fault.count,
     }
-
-
-def _place(stack: Stack) -> str:
-    return stack.origin.place if stack.origin is not None else ""
 
 
 def _give_back(pool: PoolRecord) -> str:
@@ -333,7 +308,4 @@ def _end_transaction(pool: PoolRecord) -> str:
             f"do not call `connections[{pool.info.django_alias!r}].close()` inside `transaction.atomic()`: leave the block first, "
             "which commits; with autocommit off, call `transaction.commit()` (or `transaction.rollback()`) before"
         )
-    return (
-        "call conn.commit() (or conn.rollback(), if nothing was written) before putconn(), or use "
-        f"`{_with(pool)} pool.connection()`, which commits"
-    )
+    return f"call conn.commit() (or conn.rollback(), if nothing was written) before putconn(), or use `{_with(pool)} pool.connection()`, which commits"

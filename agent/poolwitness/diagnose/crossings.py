@@ -16,12 +16,12 @@ _AFTER_FORK = {
     "uwsgi": "make it with open=False and open it in a function under `@uwsgidecorators.postfork`, or set `lazy-apps = true`",
     "multiprocessing": "make or open it in the function given as `initializer=`, or use the start method spawn",
 }
-_AFTER_ANY_FORK = "make it with open=False and open it in each process after the fork"
 _ON_OTHER_LOOPS = {
     "pytest": "give the fixture that opens the pool the same loop scope as the tests that use it, or open a pool in each test",
     "asgiref": "let one loop have the pool: `async_to_sync` runs on a loop of its own in every thread that has none",
 }
 _ON_ANY_LOOP = "open and close the pool inside the loop that uses it: one asyncio.run() around all of the program, a pool for each loop where there are several, asyncio.run_coroutine_threadsafe() from other threads"
+_CROSSING = ("poolwitness.opened_at", "poolwitness.use", "poolwitness.uses")
 
 
 @rule(
@@ -31,34 +31,32 @@ _ON_ANY_LOOP = "open and close the pool inside the loop that uses it: one asynci
     confidence="proven",
     level="error",
     subject=INHERITED_POOL,
-    fields=(
-        "poolwitness.opened_at",
-        "poolwitness.opened_pid",
-        "poolwitness.use",
-        "poolwitness.uses",
-        "poolwitness.forked_by",
-    ),
+    fields=(*_CROSSING, "poolwitness.opened_pid", "poolwitness.forked_by"),
 )
 def crossed_fork(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
-    """PW401: opened in one process, used, waited for or closed in a child of it."""
     found = pool.misuse.crossed_fork
     if found is None:
         return
+    opened = _opened(pool)
+    fix = _AFTER_FORK.get(found.under, "make it with open=False and open it in each process after the fork")
+    if found.use == "closed":
+        fix = f"in the child leave the parent's pool alone: close it before the fork, or register its close with a check of os.getpid(); if the child needs a pool, {fix}"
+    else:
+        fix += "; a pool that is open before the fork must not be touched in the child, not even closed"
     yield crossed_fork.finding(
         message=(
-            f"{pool_label(pool)}, opened at {_opened(pool)} by process {pool.info.pid}, was {_used(found)} "
+            f"{pool_label(pool)}, opened at {at_line(opened.origin)} by process {pool.info.pid}, was {_used(found)} "
             f"by its forked child {snapshot.process.pid}: {_in_child(pool, found)}"
         ),
-        fix=_fix_fork(found),
-        key=(pool.info.id,),
+        fix=fix,
         pool=pool,
-        stack=_line(pool, found),
+        stack=_line(found, opened),
         extra={
-            "poolwitness.opened_at": _opened_place(pool),
+            "poolwitness.opened_at": opened.place,
             "poolwitness.opened_pid": pool.info.pid,
             "poolwitness.use": found.use,
             "poolwitness.uses": found.count,
-            **({"poolwitness.forked_by": found.under} if found.under else {}),
+            "poolwitness.forked_by": found.under or None,
         },
     )
 
@@ -69,32 +67,24 @@ def crossed_fork(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
     "an async pool was used on another event loop than its own",
     confidence="proven",
     level="error",
-    fields=(
-        "poolwitness.opened_at",
-        "poolwitness.opened_loop",
-        "poolwitness.opened_loop_ended",
-        "poolwitness.used_loop",
-        "poolwitness.use",
-        "poolwitness.uses",
-    ),
+    fields=(*_CROSSING, "poolwitness.opened_loop", "poolwitness.opened_loop_ended", "poolwitness.used_loop"),
 )
 def crossed_loops(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
-    """PW402: an async pool used on another loop than it was opened on, or after that loop ended."""
     found = pool.misuse.crossed_loops
     if found is None:
         return
+    opened = _opened(pool)
     ended = ", which has ended," if found.ended else ","
     yield crossed_loops.finding(
         message=(
-            f"async {pool_label(pool)}, opened at {_opened(pool)} on the loop {found.opened_on}{ended} was {_used(found)} "
+            f"async {pool_label(pool)}, opened at {at_line(opened.origin)} on the loop {found.opened_on}{ended} was {_used(found)} "
             f"on another loop, {found.used_on}: its workers and its lock stayed on the first, so that a request may wait for ever"
         ),
         fix=_ON_OTHER_LOOPS.get(found.under, _ON_ANY_LOOP),
-        key=(pool.info.id,),
         pool=pool,
-        stack=_line(pool, found),
+        stack=_line(found, opened),
         extra={
-            "poolwitness.opened_at": _opened_place(pool),
+            "poolwitness.opened_at": opened.place,
             "poolwitness.opened_loop": found.opened_on[:200],
             "poolwitness.opened_loop_ended": found.ended,
             "poolwitness.used_loop": found.used_on[:200],
@@ -104,24 +94,17 @@ def crossed_loops(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
     )
 
 
-def _opened(pool: PoolRecord) -> str:
-    return at_line((pool.life.opened or pool.info.created).origin)
+def _opened(pool: PoolRecord) -> Stack:
+    return pool.life.opened or pool.info.created
 
 
-def _opened_place(pool: PoolRecord) -> str:
-    origin = (pool.life.opened or pool.info.created).origin
-    return origin.place if origin is not None else ""
-
-
-def _line(pool: PoolRecord, found: Crossing) -> Stack:
-    # A call straight from C, as from atexit, has no line; the next best is the line that opened the pool.
-    return found.used if found.used.origin is not None else pool.life.opened or pool.info.created
+def _line(found: Crossing, opened: Stack) -> Stack:
+    # A call straight from C, as from atexit, has no line.
+    return found.used if found.used.origin is not None else opened
 
 
 def _used(found: Crossing) -> str:
-    if found.used.origin is None:
-        return f"{found.use} at exit"
-    return f"{found.use} at {at_line(found.used.origin)}"
+    return f"{found.use} at {at_line(found.used.origin) if found.used.origin is not None else 'exit'}"
 
 
 def _in_child(pool: PoolRecord, found: Crossing) -> str:
@@ -133,13 +116,3 @@ def _in_child(pool: PoolRecord, found: Crossing) -> str:
     if pool.info.is_null:
         return f"the {served} stayed in the parent, so a request that has to wait is never served"
     return f"the two processes share its sockets and mix their messages, and the {served} stayed in the parent"
-
-
-def _fix_fork(found: Crossing) -> str:
-    opening = _AFTER_FORK.get(found.under, _AFTER_ANY_FORK)
-    if found.use == "closed":
-        return (
-            "in the child leave the parent's pool alone: close it before the fork, or register its close with a check of "
-            f"os.getpid(); if the child needs a pool, {opening}"
-        )
-    return f"{opening}; a pool that is open before the fork must not be touched in the child, not even closed"

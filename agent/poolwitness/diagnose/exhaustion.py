@@ -33,39 +33,30 @@ MOST_HOLDERS = 8
     lists_holders=True,
 )
 def exhausted(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
-    """PW201: PoolTimeout or TooManyRequests was raised."""
     found = pool.exhaustion
     if found is None:
         return
     worst = worst_first(pool)
     if pool.misuse.crossed_loops is not None and not worst:
         return  # PW402 has the reason why no connection is returned
-    size = pool.most
     if worst:
         first = worst[0]
-        who = (
-            f"{out_of(len(worst), size)} out, the oldest for {first.held_s:.1f} s, taken at "
-            f"{at_call(first.taken)} by {holder_of(first)}, {first.status}"
-        )
+        who = f"{out_of(len(worst), pool.most)} out, the oldest for {first.held_s:.1f} s, taken at {at_call(first.taken)} by {holder_of(first)}, {first.status}"
     elif pool.connects.failing:
         who = f"no connection could be made: {error_text(last_error(pool))}"
     elif pool.connects.attempts == pool.connects.failures:
         who = "it has not made a connection yet"
     else:
         who = "nobody holds a connection now"
-    lost = f", {plural(len(pool.lost), 'slot')} lost for good" if pool.lost else ""
     yield exhausted.finding(
-        message=(
-            f"{pool_label(pool)} had no connection for the request at {at_call(found.request)} "
-            f"({found.error_type}): {who}{lost}"
-        ),
+        message=f"{pool_label(pool)} had no connection for the request at {at_call(found.request)} ({found.error_type}): {who}{_lost(pool)}",
         fix=" ".join(f"({number}) {remedy}." for number, remedy in enumerate(remedies(pool), start=1)),
         key=(pool.info.id, found.episode),
         pool=pool,
         stack=worst[0].taken if worst else found.request,
         extra={
             "exception.type": found.error_type,
-            "poolwitness.request_at": found.request.origin.place if found.request.origin else "",
+            "poolwitness.request_at": found.request.place,
             "poolwitness.waited_s": round(found.waited_s, 6),
             "poolwitness.holder": found.holder[:200],
             "poolwitness.requests_waiting": pool.stats.get("requests_waiting", 0),
@@ -81,29 +72,21 @@ def worst_first(pool: PoolRecord) -> list[CheckoutRecord]:
 
 
 def timeout_note(pool: PoolRecord, taken_at: float) -> str:
-    """A few lines for `BaseException.add_note`: the pool, the holders, what to do.
-
-    Args:
-        pool: the exhausted pool, with its checkouts and the lines that their holders are at.
-        taken_at: when the record was made, in seconds since the epoch.
-    """
+    """A few lines for `BaseException.add_note`: the pool, the holders, what to do; *taken_at* is when that was seen."""
     holders = worst_first(pool)
     waiting = pool.stats.get("requests_waiting", 0)
     name = pool.info.name if len(pool.info.name) <= 60 else pool.info.name[:57] + "..."
     head = f"poolwitness: pool {name!r} (made at {at_line(pool.info.created.origin)}) has {out_of(len(holders), pool.most)} out"
     if waiting:
         head += f", {plural(waiting, 'request')} waiting"
-    if pool.lost:
-        head += f", {plural(len(pool.lost), 'slot')} lost for good"
-    lines = [head + "."]
+    lines = [f"{head}{_lost(pool)}."]
     lines += [f"  {holder_row(holder)}" for holder in holders[:MOST_HOLDERS]]
     if len(holders) > MOST_HOLDERS:
         lines.append(f"  … and {len(holders) - MOST_HOLDERS} more")
     lost = Counter(f"taken at {at_call(gone.taken)} by {holder_of(gone)}" for gone in pool.lost)
     for where, count in lost.most_common(3):
-        lines.append(
-            f"  lost{f' {count} times' if count > 1 else ''}: {where}, garbage-collected without being returned"
-        )
+        times = f" {count} times" if count > 1 else ""
+        lines.append(f"  lost{times}: {where}, garbage-collected without being returned")
     if not holders and not pool.lost:
         lines.append("  nobody holds a connection.")
     for error in sorted(pool.connects.errors, key=lambda error: -error.last_at)[:3]:
@@ -115,40 +98,36 @@ def timeout_note(pool: PoolRecord, taken_at: float) -> str:
     return "\n".join(lines)
 
 
+def _lost(pool: PoolRecord) -> str:
+    return f", {plural(len(pool.lost), 'slot')} lost for good" if pool.lost else ""
+
+
 def remedies(pool: PoolRecord) -> list[str]:
     """One to three things to do, likeliest first, for the state that the pool is in."""
     advice: list[str] = []
-    holders = worst_first(pool)
-    size = pool.most
+    holders, size, request = worst_first(pool), pool.most, pool.exhaustion
     if pool.misuse.crossed_loops is not None:
         advice.append("use the pool on the loop that it was opened on (PW402)")
     if pool.connects.failing and pool.connects.errors:
         advice.append(connect_advice(last_error(pool)))
-    dead = [worker for worker in pool.workers if worker.role == "worker" and (worker.error_type or not worker.alive)]
-    if dead and len(dead) == sum(1 for worker in pool.workers if worker.role == "worker"):
+    workers = [worker for worker in pool.workers if worker.role == "worker"]
+    if workers and all(worker.error_type or not worker.alive for worker in workers):
         advice.append("make the pool anew: all its workers are dead, so it cannot connect any more (PW301)")
     if pool.lost:
         advice.append(f"return the connections taken at {_lines(list(pool.lost))}: they were lost (PW101)")
     gone = [holder for holder in holders if not holder.holder_alive]
     if gone:
         advice.append(f"return the connections taken at {_lines(gone)}: the threads or tasks that took them have ended")
-    nested = [incident for incident in pool.misuse.faults if incident.kind == "nested"]
-    if nested and any(
-        incident.at.origin == (pool.exhaustion.request.origin if pool.exhaustion else None) for incident in nested
-    ):
-        advice.append("hand the first connection on instead of taking a second (PW106)")
-    request = pool.exhaustion
-    if request is not None and any(
-        holder.holder == request.holder and holder.held_s > request.waited_s for holder in holders
-    ):
-        advice.append(
-            f"do not ask for a second connection at {at_line(request.request.holding)} while the same holder has one"
-        )
+    if request is not None:
+        if any(fault.kind == "nested" and fault.at.origin == request.request.origin for fault in pool.misuse.faults):
+            advice.append("hand the first connection on instead of taking a second (PW106)")
+        if any(holder.holder == request.holder and holder.held_s > request.waited_s for holder in holders):
+            at = at_line(request.request.holding)
+            advice.append(f"do not ask for a second connection at {at} while the same holder has one")
     waiting = [holder for holder in holders if holder.status == "idle in transaction"]
     if waiting:
-        advice.append(
-            f"end the transaction at {_lines(waiting)} before work that is not the database's: it is idle in transaction"
-        )
+        at = _lines(waiting)
+        advice.append(f"end the transaction at {at} before work that is not the database's: it is idle in transaction")
     if holders and len(advice) < 3:
         active = [holder for holder in holders if holder.status == "active"]
         if active and len(active) * 2 > len(holders):

@@ -2,13 +2,13 @@
 
 # No annotations from __future__ here: NamedTuple would compile each of them, which takes longer than the rest of the module.
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from poolwitness.diagnose.registry import SNAPSHOT, own_pools, rule
 from poolwitness.model.findings import Finding
 from poolwitness.model.records import PoolRecord, Snapshot
-from poolwitness.model.wording import at_line, pool_label
+from poolwitness.model.wording import pool_made
 
 Version = tuple[int, ...]
 # A younger pool is unlikely to live long enough for a fault that takes a day.
@@ -16,20 +16,34 @@ LONG_LIVED_S = 3600.0
 
 
 class KnownDefect(NamedTuple):
-    """A fault of the releases from ``first`` up to, but not including, ``fixed``."""
+    """A fault of the releases from ``first`` up to, but not including, ``fixed``.
+
+    ``applies`` says to which programs it matters, ``matters_to`` whether it does to a pool at a time; without that it is
+    not reported by itself.
+    """
 
     key: str
     component: str
     first: Version
-    fixed: Version | None
+    fixed: Version
     summary: str
     applies: str
     advice: str
     source: str
+    matters_to: Callable[[PoolRecord, float], bool] | None = None
 
     def covers(self, version: Version) -> bool:
         """Whether a release has the fault."""
-        return self.first <= version and (self.fixed is None or version < self.fixed)
+        return self.first <= version < self.fixed
+
+
+def _is_long_open_and_sync(pool: PoolRecord, now: float) -> bool:
+    opened_at = pool.life.opened_at
+    return not pool.info.is_async and pool.life.state == "open" and now - (opened_at or now) > LONG_LIVED_S
+
+
+def _is_opened_async(pool: PoolRecord, _now: float) -> bool:
+    return pool.info.is_async and pool.life.opened_at is not None
 
 
 KNOWN_DEFECTS: tuple[KnownDefect, ...] = (
@@ -42,6 +56,7 @@ KNOWN_DEFECTS: tuple[KnownDefect, ...] = (
         "a sync pool that has been open for more than an hour",
         "upgrade psycopg_pool to 3.3.3 or later",
         "psycopg issue 1419",
+        _is_long_open_and_sync,
     ),
     KnownDefect(
         "open-race",
@@ -52,6 +67,7 @@ KNOWN_DEFECTS: tuple[KnownDefect, ...] = (
         "a sync pool on which several threads called open()",
         "upgrade psycopg_pool to 3.3.1 or later, or open the pool once, before starting threads",
         "psycopg issue 1300",
+        lambda pool, _: not pool.info.is_async and pool.life.opened_by_threads > 1,
     ),
     KnownDefect(
         "cancelled-check-loses-connection",
@@ -62,6 +78,7 @@ KNOWN_DEFECTS: tuple[KnownDefect, ...] = (
         "an async pool with check=",
         "upgrade psycopg_pool to 3.2.8 or later",
         "psycopg issues 1123 and 1208",
+        lambda pool, now: pool.info.has_check and _is_opened_async(pool, now),
     ),
     KnownDefect(
         "async-pool-before-loop",
@@ -72,6 +89,7 @@ KNOWN_DEFECTS: tuple[KnownDefect, ...] = (
         "an async pool",
         "upgrade psycopg_pool to 3.1.4 or later",
         "psycopg issue 219",
+        _is_opened_async,
     ),
     KnownDefect(
         "thread-in-atexit",
@@ -82,6 +100,7 @@ KNOWN_DEFECTS: tuple[KnownDefect, ...] = (
         "a sync pool that is opened while the program is ending",
         "upgrade Python to 3.12.3 or later",
         "CPython issue 113964",
+        lambda pool, _: not pool.info.is_async and pool.life.open_error == "RuntimeError",
     ),
     KnownDefect(
         "unclosed-pool-delays-exit",
@@ -97,14 +116,8 @@ KNOWN_DEFECTS: tuple[KnownDefect, ...] = (
 
 
 def known_defects(versions: Mapping[str, Version]) -> list[KnownDefect]:
-    """The faults of installed releases, whether or not the program meets them.
-
-    Args:
-        versions: component (``python``, ``psycopg``, ``psycopg_pool``) to its version.
-    """
-    return [
-        defect for defect in KNOWN_DEFECTS if defect.component in versions and defect.covers(versions[defect.component])
-    ]
+    """The faults of installed releases (``python``, ``psycopg_pool``), whether or not the program meets them."""
+    return [each for each in KNOWN_DEFECTS if each.component in versions and each.covers(versions[each.component])]
 
 
 @rule(
@@ -117,43 +130,18 @@ def known_defects(versions: Mapping[str, Version]) -> list[KnownDefect]:
     fields=("poolwitness.defect", "poolwitness.source"),
 )
 def known_defect(snapshot: Snapshot) -> Iterator[Finding]:
-    """PW501: one finding for each fault, about the first pool that it applies to."""
+    """One finding for each fault, about the first pool that it applies to."""
     for defect in known_defects(snapshot.process.versions):
+        matters_to = defect.matters_to
         for pool in own_pools(snapshot):
-            if _applies(defect, pool, snapshot.taken_at):
-                yield _finding(defect, pool, snapshot)
-                break
-
-
-def _applies(defect: KnownDefect, pool: PoolRecord, now: float) -> bool:
-    if defect.key == "idle-workers-die":
-        return (
-            not pool.info.is_async
-            and pool.life.opened_at is not None
-            and pool.life.state == "open"
-            and now - pool.life.opened_at > LONG_LIVED_S
-        )
-    if defect.key == "open-race":
-        return not pool.info.is_async and pool.life.opened_by_threads > 1
-    if defect.key == "cancelled-check-loses-connection":
-        return pool.info.is_async and pool.info.has_check and pool.life.opened_at is not None
-    if defect.key == "thread-in-atexit":
-        return not pool.info.is_async and pool.life.open_error == "RuntimeError"
-    if defect.key == "async-pool-before-loop":
-        return pool.info.is_async and pool.life.opened_at is not None
-    return False
-
-
-def _finding(defect: KnownDefect, pool: PoolRecord, snapshot: Snapshot) -> Finding:
-    version = ".".join(map(str, snapshot.process.versions[defect.component]))
-    return known_defect.finding(
-        message=(
-            f"{defect.component} {version} has a known fault that applies to {pool_label(pool)}, made at "
-            f"{at_line(pool.info.created.origin)}: {defect.summary} ({defect.source})"
-        ),
-        fix=defect.advice,
-        key=(defect.key,),
-        pool=pool,
-        stack=pool.info.created,
-        extra={"poolwitness.defect": defect.key, "poolwitness.source": defect.source},
-    )
+            if matters_to is None or not matters_to(pool, snapshot.taken_at):
+                continue
+            version = ".".join(map(str, snapshot.process.versions[defect.component]))
+            yield known_defect.finding(
+                message=f"{defect.component} {version} has a known fault that applies to {pool_made(pool)}: {defect.summary} ({defect.source})",
+                fix=defect.advice,
+                key=(defect.key,),
+                pool=pool,
+                extra={"poolwitness.defect": defect.key, "poolwitness.source": defect.source},
+            )
+            break

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from poolwitness.diagnose.registry import SNAPSHOT, VERDICT, declare, own_pools, rule
 from poolwitness.model.findings import Finding, Rule, Value
-from poolwitness.model.records import Frame, PoolRecord, ProcessRecord, Snapshot
-from poolwitness.model.wording import at_line, plural, pool_label
+from poolwitness.model.records import PoolRecord, ProcessRecord, Snapshot, WorkerRecord
+from poolwitness.model.wording import at_line, plural, pool_label, pool_made
 
 # One pool per database is the rule, and a few are a choice; ten from one line are one per request, task or client.
 CROWD = 10
@@ -31,23 +31,17 @@ JOIN_TIMEOUT_S = 5.0
     leak=True,
 )
 def never_closed(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
-    """PW001: opened, and still open at the verdict."""
     if pool.life.state != "open":
         return
+    kept = f"; kept alive by {pool.life.retained_by}" if pool.life.retained_by else ""
+    delay_s = expected_exit_delay_s(pool, snapshot.process) if snapshot.finalizers else 0.0
     yield never_closed.finding(
-        message=(
-            f"{pool_label(pool)}, made at {at_line(pool.info.created.origin)}, was never closed: {_consequence(pool, snapshot)}"
-            + (f"; kept alive by {pool.life.retained_by}" if pool.life.retained_by else "")
-        ),
+        message=f"{pool_made(pool)}, was never closed: {_consequence(pool, snapshot)}{kept}",
         fix=_close_advice(pool),
-        key=(pool.info.id,),
         pool=pool,
-        stack=pool.info.created,
         extra={
-            "poolwitness.expected_exit_delay_s": (
-                expected_exit_delay_s(pool, snapshot.process) if snapshot.finalizers else 0.0
-            ),
-            **({"poolwitness.kept_by": pool.life.retained_by} if pool.life.retained_by else {}),
+            "poolwitness.expected_exit_delay_s": delay_s,
+            "poolwitness.kept_by": pool.life.retained_by or None,
             **_threads(pool),
         },
     )
@@ -101,14 +95,12 @@ def _consequence(pool: PoolRecord, snapshot: Snapshot) -> str:
     process, closes_at_exit = snapshot.process, snapshot.closes_at_exit
     python = process.python
     version = f"Python {python[0]}.{python[1]}"
+    dropped = "its server connections are dropped without a goodbye"
     if pool.info.is_async:
-        return "its server connections are dropped without a goodbye"
+        return dropped
     if not snapshot.finalizers:
-        return (
-            "POOLWITNESS_CLOSE=1 closes it now"
-            if closes_at_exit
-            else "the process ends without closing it, and its server connections are dropped without a goodbye"
-        )
+        closes = "POOLWITNESS_CLOSE=1 closes it now"
+        return closes if closes_at_exit else f"the process ends without closing it, and {dropped}"
     delay_s = expected_exit_delay_s(pool, process)
     threads = sum(1 for worker in pool.workers if worker.alive)
     cost = ""
@@ -123,36 +115,35 @@ def _consequence(pool: PoolRecord, snapshot: Snapshot) -> str:
         return f"{version} is expected to {cost} (an expectation, not a measurement)"
     if python < (3, 13) and not process.greenlets:
         return f"on {version} its server connections are dropped, and from 3.13 on the exit suffers"
-    return "its server connections are dropped without a goodbye"
+    return dropped
 
 
 def _threads(pool: PoolRecord) -> dict[str, Value]:
     if pool.info.is_async or not pool.workers:
         return {}
-    rows = []
-    for worker in pool.workers:
-        state = "alive" if worker.alive else "dead"
-        row = f"{worker.name} {worker.role} {state}"
-        if worker.native_id is not None:
-            row += f" tid={worker.native_id}"
-        if worker.state is not None:
-            row += f" {worker.state}"
-        if worker.cpu_user_s is not None and worker.cpu_system_s is not None:
-            row += f" cpu={worker.cpu_user_s + worker.cpu_system_s:.2f}s"
-        if worker.switches_voluntary is not None:
-            row += f" switches={worker.switches_voluntary}+{worker.switches_involuntary}"
-        stands = _stands(worker.where.frames) if worker.where is not None else ""
-        rows.append(f"{row} at {stands}" if stands else row)
     alive = sum(1 for worker in pool.workers if worker.alive)
-    return {"poolwitness.pool.threads_alive": alive, "poolwitness.pool.threads": rows[:12]}
+    return {
+        "poolwitness.pool.threads_alive": alive,
+        "poolwitness.pool.threads": [_thread_row(worker) for worker in pool.workers[:12]],
+    }
 
 
-def _stands(frames: tuple[Frame, ...]) -> str:
-    # Skips the frames of the queue and its condition: they are the same in every waiting worker.
+def _thread_row(worker: WorkerRecord) -> str:
+    row = f"{worker.name} {worker.role} {'alive' if worker.alive else 'dead'}"
+    if worker.native_id is not None:
+        row += f" tid={worker.native_id}"
+    if worker.state is not None:
+        row += f" {worker.state}"
+    if worker.cpu_user_s is not None and worker.cpu_system_s is not None:
+        row += f" cpu={worker.cpu_user_s + worker.cpu_system_s:.2f}s"
+    if worker.switches_voluntary is not None:
+        row += f" switches={worker.switches_voluntary}+{worker.switches_involuntary}"
+    frames = worker.where.frames if worker.where is not None else ()
+    # The frames of the queue and its condition are the same in every waiting worker.
     for frame in frames:
         if frame.kind in ("psycopg", "application", "installed"):
-            return f"{frame.function} ({frame.file.rpartition('/')[2]}:{frame.line})"
-    return f"{frames[0].function}" if frames else ""
+            return f"{row} at {frame.function} ({frame.file.rpartition('/')[2]}:{frame.line})"
+    return f"{row} at {frames[0].function}" if frames else row
 
 
 @rule(
@@ -165,27 +156,15 @@ def _stands(frames: tuple[Frame, ...]) -> str:
     leak=True,
 )
 def dropped_open(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
-    """PW002: garbage-collected while open."""
     if pool.life.state != "dropped":
         return
-    what = (
-        "tasks and connections are left to the garbage collector"
-        if pool.info.is_async
-        else "its threads are stopped by __del__"
-    )
+    what, block = "its threads are stopped by __del__", "a `with`"
+    if pool.info.is_async:
+        what, block = "tasks and connections are left to the garbage collector", "an `async with`"
     yield dropped_open.finding(
-        message=(
-            f"{pool_label(pool)}, made at {at_line(pool.info.created.origin)}, was garbage-collected while open: "
-            f"nothing holds it any more, {what}"
-        ),
-        fix=(
-            "keep one pool for the life of the program and close it at the end, or make it in "
-            f"{'an `async with`' if pool.info.is_async else 'a `with`'} block; "
-            "a pool made in a function dies with the function"
-        ),
-        key=(pool.info.id,),
+        message=f"{pool_made(pool)}, was garbage-collected while open: nothing holds it any more, {what}",
+        fix=f"keep one pool for the life of the program and close it at the end, or make it in {block} block; a pool made in a function dies with the function",
         pool=pool,
-        stack=pool.info.created,
     )
 
 
@@ -217,7 +196,7 @@ def exit_delayed(pool: PoolRecord, python: tuple[int, int, int], delay: str, exc
         delay: the seconds, or a placeholder for them.
         exception: the name of the exception that ``__del__`` raised, a placeholder for it, or empty.
     """
-    where = f"{pool_label(pool)}, made at {at_line(pool.info.created.origin)} and never closed,"
+    where = f"{pool_made(pool)} and never closed,"
     if exception:
         message = f"{where} raised {exception} from its __del__ while Python {python[0]}.{python[1]} was ending, after {delay} s"
     else:
@@ -225,9 +204,7 @@ def exit_delayed(pool: PoolRecord, python: tuple[int, int, int], delay: str, exc
     return EXIT_DELAYED.finding(
         message=message,
         fix=_close_advice(pool),
-        key=(pool.info.id,),
         pool=pool,
-        stack=pool.info.created,
         level="warning" if exception else "error",
         extra={"poolwitness.related": ["PW001"]},
     )
@@ -242,7 +219,6 @@ def exit_delayed(pool: PoolRecord, python: tuple[int, int, int], delay: str, exc
     fields=("poolwitness.used_at", "poolwitness.used_by", "poolwitness.uses"),
 )
 def used_after_close(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
-    """PW005: PoolClosed was raised."""
     use = pool.misuse.use_after_close
     if use is None or pool.life.closed is None:
         return
@@ -252,11 +228,10 @@ def used_after_close(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
     yield used_after_close.finding(
         message=f"{pool_label(pool)} was {verb} at {at_line(use.used.origin)} after it had been {closed_by}: PoolClosed was raised",
         fix="end whatever uses the pool before closing it, or move close() later; a closed pool cannot be opened again",
-        key=(pool.info.id,),
         pool=pool,
-        stack=pool.life.closed if closed is not None else pool.info.created,
+        stack=pool.life.closed if closed is not None else None,
         extra={
-            "poolwitness.used_at": use.used.origin.place if use.used.origin is not None else "",
+            "poolwitness.used_at": use.used.place,
             "poolwitness.used_by": use.used.origin.function if use.used.origin is not None else "",
             "poolwitness.uses": use.count,
         },
@@ -271,21 +246,16 @@ def used_after_close(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
     level="warning",
 )
 def async_opened_in_constructor(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
-    """PW006: open=True, or left to the default and used without `async with` or `await pool.open()`."""
+    """open=True, or left to the default and used without `async with` or `await pool.open()`."""
     if not pool.info.is_async or not pool.life.opened_in_constructor:
         return
     used = pool.stats.get("requests_num", 0) > 0
     if not pool.life.open_explicit and (pool.life.open_confirmed or not used):
         return
     yield async_opened_in_constructor.finding(
-        message=(
-            f"async {pool_label(pool)} was opened by its constructor at {at_line(pool.info.created.origin)}: "
-            "psycopg_pool deprecates that and will refuse it"
-        ),
+        message=f"async {pool_label(pool)} was opened by its constructor at {at_line(pool.info.created.origin)}: psycopg_pool deprecates that and will refuse it",
         fix="pass open=False and `await pool.open()` where the loop runs, or `async with AsyncConnectionPool(..., open=False) as pool:`",
-        key=(pool.info.id,),
         pool=pool,
-        stack=pool.info.created,
     )
 
 
@@ -301,7 +271,6 @@ def async_opened_in_constructor(pool: PoolRecord, snapshot: Snapshot) -> Iterato
     leak=True,
 )
 def crowd(snapshot: Snapshot) -> Iterator[Finding]:
-    """PW007: many live pools of one origin, or of one database."""
     by_origin: dict[object, list[PoolRecord]] = {}
     by_target: dict[object, list[PoolRecord]] = {}
     for pool in own_pools(snapshot):
@@ -329,11 +298,8 @@ def _crowd(pools: list[PoolRecord], what: str, key: tuple[object, ...]) -> Findi
     pool, count = pools[0], len(pools)
     limited = all(each.most for each in pools)
     connections = plural(sum(each.most for each in pools), "connection") if limited else "any number of connections"
-    runners = " and ".join(
-        word
-        for word, is_async in (("threads", False), ("tasks", True))
-        if is_async in {each.info.is_async for each in pools}
-    )
+    kinds = {"tasks" if each.info.is_async else "threads" for each in pools}
+    runners = " and ".join(sorted(kinds, reverse=True))
     return crowd.finding(
         message=(
             f"{count} pools {what} are open at once in this process: together they may take "
@@ -342,6 +308,5 @@ def _crowd(pools: list[PoolRecord], what: str, key: tuple[object, ...]) -> Findi
         fix="make one pool per process and database, at start-up, and hand it to requests, tasks and clients",
         key=key,
         pool=pool,
-        stack=pool.info.created,
         extra={"poolwitness.pools_open": count},
     )

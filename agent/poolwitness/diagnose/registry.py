@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatch
+from typing import Any
 
 from poolwitness.config import Config
 from poolwitness.model.findings import Finding, Rule
@@ -24,60 +25,17 @@ RULES: dict[str, Rule] = {}
 _CHECKS: dict[str, Check] = {}
 
 
-def rule(
-    code: str,
-    name: str,
-    headline: str,
-    *,
-    confidence: str,
-    level: str,
-    moments: frozenset[str] = ANY,
-    subject: str = POOL,
-    needs: str = "",
-    fields: tuple[str, ...] = (),
-    retractable: str = "",
-    leak: bool = False,
-    lists_holders: bool = False,
-) -> Callable[[Check], Rule]:
-    """Declare a rule, as the decorator of the function that finds its faults.
+def rule(code: str, name: str, headline: str, *, moments: frozenset[str] = ANY, **more: Any) -> Callable[[Check], Rule]:
+    """Declare a rule, as the decorator of the function that finds its faults; arguments as of `Rule`.
 
     The function gets ``(pool, snapshot)``, or ``(snapshot)`` if the subject is `SNAPSHOT`. It must be pure. It yields what
     `Rule.finding` returns; the `Rule` itself takes the function's name in the module.
-
-    Args:
-        code: see `Rule`, also for the others.
-        name: the name.
-        headline: when it reports.
-        confidence: how certain its findings are.
-        level: how bad they are.
-        moments: which snapshots it is run on.
-        subject: `POOL`, `INHERITED_POOL` or `SNAPSHOT`.
-        needs: the guard that its evidence depends on.
-        fields: the fields that its findings may add to the event.
-        retractable: what resolves a finding.
-        leak: whether something is not given back.
-        lists_holders: whether a row for each holder follows.
     """
 
     def add(check: Check) -> Rule:
-        declared = declare(
-            Rule(
-                code,
-                name,
-                headline,
-                confidence,
-                level,
-                moments,
-                subject,
-                needs,
-                fields,
-                retractable,
-                leak,
-                lists_holders,
-            )
-        )
+        found = declare(Rule(code, name, headline, moments=moments, **more))
         _CHECKS[code] = check
-        return declared
+        return found
 
     return add
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from poolwitness.diagnose.registry import SNAPSHOT, own_pools, rule
-from poolwitness.model.findings import Finding, Value
+from poolwitness.model.findings import Finding
 from poolwitness.model.records import Ending, PoolRecord, Snapshot
-from poolwitness.model.wording import at_line, format_stack, pool_label
+from poolwitness.model.wording import at_line, format_stack, pool_made
 
 # Supervisors usually wait 30 s, and what ends at all does so within the 5 s that psycopg_pool waits.
 PATIENCE_S = 10.0
@@ -31,54 +31,45 @@ PATIENCE_S = 10.0
     ),
 )
 def exit_hung(snapshot: Snapshot) -> Iterator[Finding]:
-    """PW004: one finding for each attempt to end."""
-    ending = snapshot.ending
-    if ending is None or not any(own_pools(snapshot)):
+    """One finding for each attempt to end."""
+    ending, pools = snapshot.ending, list(own_pools(snapshot))
+    if ending is None or not pools:
         return
     limit_s = min(PATIENCE_S, snapshot.held_limit_s)
     # A program whose threads go on using a pool is meant to run in them, unless an exception ended the main thread.
     if (ending.seconds if ending.exception else ending.quiet_s) < limit_s:
         return
-    pool = next((pool for pool in own_pools(snapshot) if pool.info.id == ending.pool_id), None)
-    at = ending.where.origin if ending.where is not None else None
-    ours = at is not None and at.kind in ("application", "installed")
-    extra: dict[str, Value] = {
-        "poolwitness.ending_s": round(ending.seconds, 6),
-        "poolwitness.waits_for": ending.waits_for[:200],
-        "poolwitness.waits_for_count": ending.count,
-        "poolwitness.pools_open_at": [
-            each.info.created.origin.place
-            for each in own_pools(snapshot)
-            if each.life.state == "open" and each.info.created.origin is not None
-        ][:8],
-    }
-    if ours and at is not None:
-        extra["poolwitness.waits_at"] = at.place
-    elif ending.where is not None:
-        extra["poolwitness.waits_stacktrace"] = format_stack(ending.where, 16)
-    if ending.exception:
-        extra["exception.type"] = ending.exception
-    stands = f", now at {at_line(at)}" if ours else ""
+    pool = next((pool for pool in pools if pool.info.id == ending.pool_id), None)
+    where = ending.where
+    at = where.origin if where is not None else None
+    if at is not None and at.kind not in ("application", "installed"):
+        at = None
+    open_at = [each.info.created.place for each in pools if each.life.state == "open"]
     yield exit_hung.finding(
-        message=_sentence(ending, pool, stands),
-        fix=_advice(ending, pool),
+        message=_sentence(ending, pool, f", now at {at_line(at)}" if at is not None else ""),
+        fix=_advice(ending),
         key=(ending.since_mono,),
         pool=pool,
-        stack=ending.where if ours or pool is None else pool.info.created,
-        extra=extra,
+        stack=where if at is not None or pool is None else None,
+        extra={
+            "poolwitness.ending_s": round(ending.seconds, 6),
+            "poolwitness.waits_for": ending.waits_for[:200],
+            "poolwitness.waits_for_count": ending.count,
+            "poolwitness.pools_open_at": [place for place in open_at if place][:8],
+            "poolwitness.waits_at": at.place if at is not None else None,
+            "poolwitness.waits_stacktrace": format_stack(where, 16) if at is None and where is not None else None,
+            "exception.type": ending.exception or None,
+        },
     )
 
 
 def _sentence(ending: Ending, pool: PoolRecord | None, stands: str) -> str:
     others = f" and {ending.count - 1} more" if ending.count > 1 else ""
-    which = f"{pool_label(pool)}, made at {at_line(pool.info.created.origin)}," if pool is not None else "the pools"
+    which = f"{pool_made(pool)}," if pool is not None else "the pools"
     if ending.kind == "tasks":
         were = "was" if ending.count <= 1 else "were"
         if ending.waits_for_pool and pool is not None:
-            what = (
-                f"{ending.waits_for}{others} of {which} {were} cancelled in the middle of a task of its own{stands} and "
-                "went back to its queue"
-            )
+            what = f"{ending.waits_for}{others} of {which} {were} cancelled in the middle of a task of its own{stands} and went back to its queue"
         else:
             what = f"{ending.waits_for}{others} {were} cancelled and {'goes' if were == 'was' else 'go'} on{stands}"
         return f"asyncio.run has been finishing for {ending.seconds:.1f} s and cannot: {what}"
@@ -91,16 +82,13 @@ def _sentence(ending: Ending, pool: PoolRecord | None, stands: str) -> str:
     )
 
 
-def _advice(ending: Ending, pool: PoolRecord | None) -> str:
+def _advice(ending: Ending) -> str:
     if ending.kind != "tasks":
+        threads = "that thread" if ending.count == 1 else "those threads"
         return (
-            f"have {'that thread' if ending.count == 1 else 'those threads'} end before the main thread does (an Event to "
-            "look at, a last item in the queue), or be started with daemon=True; close pools by `with` around the program: "
-            "atexit comes too late for that"
+            f"have {threads} end before the main thread does (an Event to look at, a last item in the queue), or be started "
+            "with daemon=True; close pools by `with` around the program: atexit comes too late for that"
         )
     if ending.waits_for_pool:
-        return (
-            "close the pool inside the coroutine that asyncio.run runs, best with `async with AsyncConnectionPool(...) as "
-            "pool:` around its work, and give connects an end with connect_timeout"
-        )
+        return "close the pool inside the coroutine that asyncio.run runs, best with `async with AsyncConnectionPool(...) as pool:` around its work, and give connects an end with connect_timeout"
     return "let the task end when it is cancelled: a loop must not catch CancelledError, nor BaseException, and go on"

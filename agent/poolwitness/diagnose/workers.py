@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from poolwitness.diagnose.registry import rule
-from poolwitness.model.findings import Finding, Value
+from poolwitness.model.findings import Finding
 from poolwitness.model.records import Frame, PoolRecord, Snapshot, WorkerRecord
-from poolwitness.model.wording import at_line, format_stack, plural, pool_label
+from poolwitness.model.wording import at_line, format_stack, plural, pool_made
 
 
 @rule(
@@ -26,7 +26,6 @@ from poolwitness.model.wording import at_line, format_stack, plural, pool_label
     ),
 )
 def worker_died(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
-    """PW301: one finding for each dead worker."""
     if pool.life.state != "open":
         return
     for worker in pool.workers:
@@ -53,7 +52,7 @@ def worker_died(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
     retractable="worker",
 )
 def worker_stuck(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
-    """PW302: one finding for each worker that has been in one task for longer than a checkout may take."""
+    """A worker that has been in one task for longer than a checkout may take."""
     if pool.life.state != "open":
         return
     for worker in pool.workers:
@@ -71,38 +70,31 @@ _AT = {
 def _stuck(pool: PoolRecord, worker: WorkerRecord) -> Finding:
     where = worker.where
     ours = where.application[0] if where is not None and where.application else None
-    connecting = ours is None and where is not None and any(_connects(frame) for frame in where.frames)
+    workers = plural(pool.info.num_workers, "worker")
     if ours is not None:
         stands = f", now at {at_line(ours)}"
-        fix = f"give what {at_line(ours)} waits for a timeout: nothing ends that wait, and the pool has {plural(pool.info.num_workers, 'worker')}"
-    elif connecting:
+        fix = f"give what {at_line(ours)} waits for a timeout: nothing ends that wait, and the pool has {workers}"
+    elif where is not None and any(_connects(frame) for frame in where.frames):
         stands = ", now connecting"
         fix = "put connect_timeout=5 into the connection string, and see why the server does not answer"
     else:
         stands = ""
         fix = "see its stack in poolwitness.worker.stacktrace, and give what it waits for a timeout"
     busy = sum(1 for other in pool.workers if other.task and other.alive)
-    extra: dict[str, Value] = {
-        "poolwitness.worker.name": worker.name,
-        "poolwitness.worker.task": worker.task,
-        "poolwitness.worker.busy_s": round(worker.busy_s, 6),
-        "poolwitness.workers_busy": busy,
-    }
-    if where is not None:
-        extra["poolwitness.worker.stacktrace"] = format_stack(where, 16)
-    if ours is not None:
-        extra["poolwitness.worker.at"] = ours.place
+    doing = _AT.get(worker.task, "in one task")
     return worker_stuck.finding(
-        message=(
-            f"worker {worker.name!r} of {pool_label(pool)}, made at {at_line(pool.info.created.origin)}, has been "
-            f"{_AT.get(worker.task, 'in one task')} for {worker.busy_s:.1f} s{stands}: "
-            f"{busy} of {plural(pool.info.num_workers, 'worker')} busy"
-        ),
+        message=f"worker {worker.name!r} of {pool_made(pool)}, has been {doing} for {worker.busy_s:.1f} s{stands}: {busy} of {workers} busy",
         fix=fix,
         key=(pool.info.id, worker.name),
         pool=pool,
-        stack=pool.info.created,
-        extra=extra,
+        extra={
+            "poolwitness.worker.name": worker.name,
+            "poolwitness.worker.task": worker.task,
+            "poolwitness.worker.busy_s": round(worker.busy_s, 6),
+            "poolwitness.workers_busy": busy,
+            "poolwitness.worker.stacktrace": format_stack(where, 16) if where is not None else None,
+            "poolwitness.worker.at": ours.place if ours is not None else None,
+        },
     )
 
 
@@ -124,33 +116,24 @@ def _died(pool: PoolRecord, worker: WorkerRecord) -> Finding:
         effect = f"{plural(left, 'worker')} of {len(workers)} left to open and mend connections"
     else:
         effect = "no worker is left: it can no longer open or mend connections, and requests will time out"
-    extra: dict[str, Value] = {
-        "poolwitness.worker.name": worker.name,
-        "poolwitness.worker.role": worker.role,
-        "poolwitness.workers_dead": dead,
-    }
-    if worker.error_type is not None:
-        extra["exception.type"] = worker.error_type
-    if worker.error_text:
-        extra["exception.message"] = worker.error_text
     return worker_died.finding(
-        message=(
-            f"{worker.role} {worker.name!r} of {pool_label(pool)}, made at {at_line(pool.info.created.origin)}, died {why}: {effect}"
-        ),
+        message=f"{worker.role} {worker.name!r} of {pool_made(pool)}, died {why}: {effect}",
         fix=_advice(worker),
         key=(pool.info.id, worker.name),
         pool=pool,
-        stack=pool.info.created,
-        extra=extra,
+        extra={
+            "poolwitness.worker.name": worker.name,
+            "poolwitness.worker.role": worker.role,
+            "poolwitness.workers_dead": dead,
+            "exception.type": worker.error_type,
+            "exception.message": worker.error_text or None,
+        },
     )
 
 
 def _advice(worker: WorkerRecord) -> str:
     if worker.error_type == "SystemExit":
-        return (
-            "sys.exit() in a callback ends that worker alone, silently: set a flag or send the process a signal "
-            "in reconnect_failed, configure, reset or check instead"
-        )
+        return "sys.exit() in a callback ends that worker alone, silently: set a flag or send the process a signal in reconnect_failed, configure, reset or check instead"
     if worker.error_type == "Empty":
         return (
             "upgrade psycopg_pool to 3.3.3 or later: up to 3.3.2 idle workers die after 24 hours (psycopg issue 1419)"

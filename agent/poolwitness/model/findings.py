@@ -3,6 +3,7 @@
 # No annotations from __future__ here: NamedTuple would compile each of them, which takes longer than the rest of the module.
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from poolwitness.model.records import Frame, PoolRecord, Stack
@@ -58,25 +59,29 @@ class Rule(NamedTuple):
         self,
         message: str,
         fix: str,
-        key: tuple[object, ...],
+        key: tuple[object, ...] | None = None,
         *,
         pool: PoolRecord | None = None,
         stack: Stack | None = None,
         level: str = "",
-        extra: dict[str, Value] | None = None,
+        extra: Mapping[str, Value | None] | None = None,
     ) -> "Finding":
         """A finding of this rule.
 
         Args:
             message: one sentence on what happened.
             fix: how to fix it.
-            key: what makes it the same fault, among the findings of this rule.
+            key: what makes it the same fault among the findings of this rule; otherwise that it is about this pool.
             pool: the pool that it is about.
-            stack: the stack of the line to open first.
+            stack: the stack of the line to open first; otherwise where the pool was created.
             level: its level, if not the rule's.
-            extra: further fields of the event, each declared by the rule.
+            extra: further fields of the event, each declared by the rule; one that is None is left out.
         """
-        return Finding(self, message, fix, (self.code, *key), pool, stack, level, extra or {})
+        if pool is not None:
+            key = (pool.info.id,) if key is None else key
+            stack = stack or pool.info.created
+        fields = {name: value for name, value in (extra or {}).items() if value is not None}
+        return Finding(self, message, fix, (self.code, *(key or ())), pool, stack, level, fields)
 
 
 class Finding(NamedTuple):
@@ -106,17 +111,14 @@ class Finding(NamedTuple):
 
     @property
     def fingerprint(self) -> str:
-        """16 hex digits over rule, class and the application's functions, without line numbers."""
+        """See `fingerprint`."""
         return fingerprint(self.rule.code, self.pool.info.cls if self.pool is not None else "", self.stack)
 
 
 def fingerprint(code: str, cls: str, stack: Stack | None) -> str:
-    """The fingerprint of a fault: the same for the same rule, class and functions, in every process and deployment.
+    """16 hex digits over rule, class and the application's functions: without folders and line numbers.
 
-    Args:
-        code: the rule's code.
-        cls: the pool's class.
-        stack: the stack of the line to open first; folders and line numbers do not count.
+    So a fault has the same one in every process and after a deployment.
     """
     names = [code, cls]
     if stack is not None:

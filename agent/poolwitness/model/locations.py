@@ -1,7 +1,4 @@
-"""Where something is: a line of code, a stack, a database.
-
-Apart from the other records, which take as long to load as all that watches: see `later`.
-"""
+"""Where something is: a line of code, a stack, a database."""
 
 # No annotations from __future__ here: NamedTuple would compile each of them, which takes longer than all the rest.
 
@@ -33,6 +30,11 @@ class Stack(NamedTuple):
     origin: Frame | None
     caller: Frame | None = None
     suspended: bool = False
+
+    @property
+    def place(self) -> str:
+        """``file:line`` of the origin; empty where it is not known."""
+        return self.origin.place if self.origin is not None else ""
 
     @property
     def application(self) -> tuple[Frame, ...]:

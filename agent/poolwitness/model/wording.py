@@ -43,9 +43,14 @@ def plural(count: int, noun: str) -> str:
 
 
 def pool_label(pool: PoolRecord) -> str:
-    """A pool in a sentence: its name, cut where somebody made a novel of it."""
+    """A pool in a sentence: its name, cut where it is too long for one."""
     name = pool.info.name if len(pool.info.name) <= 80 else pool.info.name[:77] + "..."
     return f"pool {name!r}"
+
+
+def pool_made(pool: PoolRecord) -> str:
+    """A pool in a sentence, and the line that created it."""
+    return f"{pool_label(pool)}, made at {at_line(pool.info.created.origin)}"
 
 
 def out_of(count: int, size: int) -> str:
@@ -57,6 +62,18 @@ def holder_of(checkout: CheckoutRecord) -> str:
     """``thread 'x'`` or ``task 'x'``."""
     kind = "task" if checkout.in_task else "thread"
     return f"{kind} {checkout.holder[:60]!r}"
+
+
+def holder_fields(checkout: CheckoutRecord) -> dict[str, str | bool]:
+    """Who has a connection, as fields of an event: without what is not known."""
+    fields: dict[str, str | bool] = {"poolwitness.transaction": checkout.status}
+    if checkout.holder:
+        fields["poolwitness.holder"] = checkout.holder[:200]
+        fields["poolwitness.holder_kind"] = "task" if checkout.in_task else "thread"
+        fields["poolwitness.holder_alive"] = checkout.holder_alive
+    if checkout.where is not None and checkout.where.origin is not None:
+        fields["poolwitness.holder_at"] = checkout.where.origin.place
+    return fields
 
 
 def holder_row(checkout: CheckoutRecord) -> str:

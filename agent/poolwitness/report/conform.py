@@ -8,20 +8,15 @@ from typing import Any
 from poolwitness.report.fields import FIELDS, field_type
 from poolwitness.report.redact import LARGEST_EXACT
 
-_FORMS: dict[str, tuple[str, str]] = {
-    field.name: (field.pattern, field.fallback) for field in FIELDS.values() if field.fallback
-}
+# The pattern of a text, and what replaces one that does not match it.
+_FORMS = {field.name: (field.pattern, field.fallback) for field in FIELDS.values() if field.fallback}
 
 
 def conform(event: dict[str, Any]) -> dict[str, Any]:
-    """An event in which every field has its type.
+    """An event of plain JSON values, as `redact.clean` leaves them, in which every field has its type.
 
-    Args:
-        event: of plain JSON values, as `redact.clean` leaves them.
-
-    Returns:
-        The same fields. What is not a number is left out of a number's field, and what is not a text becomes its JSON
-        in a text's. Nothing is null.
+    What is not a number is left out of a number's field, and what is not a text becomes its JSON in a text's. Nothing
+    is null.
     """
     conformed = {}
     for name, value in event.items():
@@ -48,17 +43,14 @@ def _text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)[:200]
 
 
-def _integer(value: Any) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    # `clean` made a float of what is past the limit.
-    return int(max(-LARGEST_EXACT, min(LARGEST_EXACT, value)))
-
-
 def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    return float(value)
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _integer(value: Any) -> int | None:
+    # `clean` made a float of what is past the limit; others are exact as floats.
+    number = _number(value)
+    return int(max(-LARGEST_EXACT, min(LARGEST_EXACT, number))) if number is not None else None
 
 
 def _boolean(value: Any) -> bool | None:

@@ -21,11 +21,7 @@ _WORDS = {"error": "ERROR", "warning": "WARNING", "info": "ok"}
 
 
 class ConsoleRenderer:
-    """Renders events as text.
-
-    Args:
-        colour: whether to use ANSI colours.
-    """
+    """Renders events as text, with or without ANSI colours."""
 
     def __init__(self, colour: bool) -> None:
         self.colour = colour

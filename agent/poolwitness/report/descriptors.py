@@ -55,15 +55,7 @@ def takes_lines(fd: int) -> bool:
 
 
 def write_patiently(fd: int, data: bytes, patience_s: float) -> int:
-    """Write once, when there is room.
-
-    Args:
-        fd: the descriptor.
-        data: at most 4,096 bytes, so that they go whole or not at all.
-        patience_s: seconds to wait for a reader.
-
-    Returns:
-        The bytes written; 0 where nobody reads in time.
+    """Write at most 4,096 bytes once, whole or not at all, when there is room; 0 where nobody reads in time.
 
     Raises:
         OSError: it cannot be written to.

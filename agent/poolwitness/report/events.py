@@ -22,31 +22,12 @@ class EventKind(NamedTuple):
     required: tuple[str, ...] = ()
 
 
-ALWAYS = (
-    "timestamp",
-    "level",
-    "event",
-    "message",
-    "logger",
-    "process.pid",
-    "poolwitness.schema_version",
-    "poolwitness.run_id",
-    "poolwitness.seq",
-)
+# fmt: off
 SOMETIMES = ("poolwitness.truncated", "poolwitness.report_id")
 POOL = (
-    "db.client.connection.pool.name",
-    "poolwitness.pool.id",
-    "poolwitness.pool.class",
-    "poolwitness.pool.min_size",
-    "poolwitness.pool.max_size",
-    "poolwitness.pool.num_workers",
-    "server.address",
-    "server.port",
-    "db.namespace",
-    "db.user",
-    "poolwitness.pool.created_at",
-    "poolwitness.pool.created_in",
+    "db.client.connection.pool.name", "poolwitness.pool.id", "poolwitness.pool.class", "poolwitness.pool.min_size",
+    "poolwitness.pool.max_size", "poolwitness.pool.num_workers", "server.address", "server.port", "db.namespace",
+    "db.user", "poolwitness.pool.created_at", "poolwitness.pool.created_in",
 )
 POOL_NAME = POOL[:2]
 FRAME = ("code.file.path", "code.line.number", "code.function.name")
@@ -56,21 +37,12 @@ RULE = ("poolwitness.rule", "poolwitness.rule_name", "poolwitness.fingerprint")
 ADVICE = ("poolwitness.confidence", "poolwitness.fix")
 HELD_BACK = ("poolwitness.held_back",)
 HOLDER = (
-    "poolwitness.checkout.id",
-    "poolwitness.held_s",
-    "poolwitness.holder",
-    "poolwitness.holder_kind",
-    "poolwitness.holder_alive",
-    "poolwitness.transaction",
-    "poolwitness.holder_at",
-    "poolwitness.kept_by",
+    "poolwitness.checkout.id", "poolwitness.held_s", "poolwitness.holder", "poolwitness.holder_kind",
+    "poolwitness.holder_alive", "poolwitness.transaction", "poolwitness.holder_at", "poolwitness.kept_by",
 )
 FIGURES = (
-    "poolwitness.peak_in_use",
-    "poolwitness.longest_wait_s",
-    "poolwitness.longest_held_s",
-    "poolwitness.longest_held_at",
-    "poolwitness.stats.*",
+    "poolwitness.peak_in_use", "poolwitness.longest_wait_s", "poolwitness.longest_held_s",
+    "poolwitness.longest_held_at", "poolwitness.stats.*",
 )
 NOW = ("poolwitness.connections_out", "poolwitness.requests_waiting")
 PROCESS = ("poolwitness.pools_open", "poolwitness.pools_closed", *NOW, "poolwitness.findings", "poolwitness.version.*")
@@ -80,18 +52,10 @@ EVENTS: tuple[EventKind, ...] = (
         "poolwitness.agent.started",
         "The first pool is about to be created, or a forked child has used one of its parent's.",
         (
-            "poolwitness.activated_by",
-            "poolwitness.hooks",
-            "poolwitness.version.*",
-            "poolwitness.setting.level",
-            "poolwitness.setting.output",
-            "poolwitness.setting.format",
-            "poolwitness.setting.profile",
-            "poolwitness.setting.close",
-            "poolwitness.setting.held_s",
-            "poolwitness.setting.sweep_s",
-            "poolwitness.setting.signal",
-            "poolwitness.setting.sigterm",
+            "poolwitness.activated_by", "poolwitness.hooks", "poolwitness.version.*", "poolwitness.setting.level",
+            "poolwitness.setting.output", "poolwitness.setting.format", "poolwitness.setting.profile",
+            "poolwitness.setting.close", "poolwitness.setting.held_s", "poolwitness.setting.sweep_s",
+            "poolwitness.setting.signal", "poolwitness.setting.sigterm",
         ),
     ),
     EventKind("poolwitness.agent.setting_invalid", "A variable has a value that cannot be used; the default is."),
@@ -106,13 +70,8 @@ EVENTS: tuple[EventKind, ...] = (
         "poolwitness.pool.closed",
         "A pool was closed, with its totals.",
         (
-            *POOL,
-            *CODE,
-            "poolwitness.pool.open_s",
-            "poolwitness.pool.close_s",
-            "poolwitness.pool.closed_at",
-            *FIGURES,
-            *HELD_BACK,
+            *POOL, *CODE, "poolwitness.pool.open_s", "poolwitness.pool.close_s", "poolwitness.pool.closed_at",
+            *FIGURES, *HELD_BACK,
         ),
     ),
     EventKind(
@@ -139,14 +98,8 @@ EVENTS: tuple[EventKind, ...] = (
         "One connection that is checked out, and who has it: in a report of the live state, in what a killed process "
         "left, and after a finding on an exhausted pool for each of the worst holders.",
         (
-            "poolwitness.rank",
-            "poolwitness.fingerprint",
-            *HOLDER,
-            "poolwitness.idle_s",
-            "poolwitness.called_at",
-            "poolwitness.holder_stacktrace",
-            *POOL_NAME,
-            *CODE,
+            "poolwitness.rank", "poolwitness.fingerprint", *HOLDER, "poolwitness.idle_s", "poolwitness.called_at",
+            "poolwitness.holder_stacktrace", *POOL_NAME, *CODE,
         ),
     ),
     EventKind(
@@ -159,11 +112,7 @@ EVENTS: tuple[EventKind, ...] = (
         "A signal or `poolwitness dump` asked for the live state. This is the process; its pools, connections and "
         "workers follow, with the same `poolwitness.report_id`.",
         (
-            "poolwitness.asked_by",
-            "poolwitness.answered_by",
-            *PROCESS,
-            "poolwitness.found.*",
-            "poolwitness.unknown",
+            "poolwitness.asked_by", "poolwitness.answered_by", *PROCESS, "poolwitness.found.*", "poolwitness.unknown",
             "poolwitness.left_out",
         ),
     ),
@@ -171,36 +120,19 @@ EVENTS: tuple[EventKind, ...] = (
         "poolwitness.pool.state",
         "The state of one pool, in a report of the live state or of a killed process.",
         (
-            *POOL,
-            "poolwitness.pool.is_async",
-            "poolwitness.pool.state",
-            "poolwitness.pool.inherited",
-            "poolwitness.pool.open_s",
-            "poolwitness.pool.connect_failing",
-            "poolwitness.kept_by",
-            *CODE,
-            *NOW,
-            "poolwitness.slots_lost",
-            "poolwitness.slots_unaccounted",
-            "poolwitness.workers_alive",
-            "poolwitness.workers_dead",
-            "poolwitness.peak_in_use",
-            "poolwitness.stats.*",
+            *POOL, "poolwitness.pool.is_async", "poolwitness.pool.state", "poolwitness.pool.inherited",
+            "poolwitness.pool.open_s", "poolwitness.pool.connect_failing", "poolwitness.kept_by", *CODE, *NOW,
+            "poolwitness.slots_lost", "poolwitness.slots_unaccounted", "poolwitness.workers_alive",
+            "poolwitness.workers_dead", "poolwitness.peak_in_use", "poolwitness.stats.*",
         ),
     ),
     EventKind(
         "poolwitness.worker",
         "A worker or scheduler of a pool that has died or is in a task, in a report of the live state.",
         (
-            "poolwitness.worker.name",
-            "poolwitness.worker.role",
-            "poolwitness.worker.alive",
-            "poolwitness.worker.task",
-            "poolwitness.worker.busy_s",
-            "poolwitness.worker.at",
-            "poolwitness.worker.stacktrace",
-            *EXCEPTION,
-            *POOL_NAME,
+            "poolwitness.worker.name", "poolwitness.worker.role", "poolwitness.worker.alive",
+            "poolwitness.worker.task", "poolwitness.worker.busy_s", "poolwitness.worker.at",
+            "poolwitness.worker.stacktrace", *EXCEPTION, *POOL_NAME,
         ),
     ),
     EventKind(
@@ -213,33 +145,20 @@ EVENTS: tuple[EventKind, ...] = (
         "`poolwitness postmortem` has read what a killed process left. This is the process; the rest follows as after "
         "`poolwitness.state`.",
         (
-            "poolwitness.blackbox",
-            "poolwitness.program",
-            "poolwitness.begun_at",
-            "poolwitness.last_seen_at",
-            *PROCESS,
-            "poolwitness.records_dropped",
+            "poolwitness.blackbox", "poolwitness.program", "poolwitness.begun_at", "poolwitness.last_seen_at",
+            *PROCESS, "poolwitness.records_dropped",
         ),
     ),
     EventKind(
         "poolwitness.verdict",
         "Once, at exit: the counts and the figures of all pools together.",
         (
-            "poolwitness.verdict",
-            "poolwitness.findings",
-            "poolwitness.found.*",
-            "poolwitness.hook",
-            "poolwitness.pools_created",
-            "poolwitness.pools_opened",
-            "poolwitness.pools_closed",
-            "poolwitness.pools_open",
-            "poolwitness.resolved",
-            "poolwitness.ignored",
-            "poolwitness.suppressed",
-            "poolwitness.records_dropped",
-            "poolwitness.lines_lost",
-            *FIGURES,
+            "poolwitness.verdict", "poolwitness.findings", "poolwitness.found.*", "poolwitness.hook",
+            "poolwitness.pools_created", "poolwitness.pools_opened", "poolwitness.pools_closed",
+            "poolwitness.pools_open", "poolwitness.resolved", "poolwitness.ignored", "poolwitness.suppressed",
+            "poolwitness.records_dropped", "poolwitness.lines_lost", *FIGURES,
         ),
         ("poolwitness.verdict",),
     ),
 )
+# fmt: on

@@ -15,8 +15,6 @@ class Field(NamedTuple):
     Attributes:
         name: as in the line, under the profile ``default``. A name that ends in ``*`` stands for many.
         type: ``text``, ``integer``, ``number``, ``boolean`` or ``texts``, the same in all events.
-        meaning: a phrase.
-        example: a value that it may have.
         unit: ``s`` for seconds, or nothing.
         known: the values so far, where there are few.
         pattern: what a text looks like, where it has one form.
@@ -51,6 +49,11 @@ UTC = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"
 PLACE = "/srv/shop/db.py:14"
 
 # fmt: off
+# What every event has, in the order of a line.
+ALWAYS = (
+    "timestamp", "level", "event", "message", "logger", "process.pid", "poolwitness.schema_version",
+    "poolwitness.run_id", "poolwitness.seq",
+)
 _TABLE = (
     # Every event
     Field("timestamp", "text", "when it happened, UTC", "2026-11-22T16:54:00.123456Z", pattern=UTC),
@@ -230,7 +233,4 @@ FAMILIES: dict[str, str] = {field.name[:-1]: field.type for field in _TABLE if f
 
 def field_type(name: str) -> str | None:
     """The type of a field; None for a name that the table does not have."""
-    found = TYPES.get(name)
-    if found is None:
-        found = FAMILIES.get(name[: name.rfind(".") + 1])
-    return found
+    return TYPES.get(name) or FAMILIES.get(name[: name.rfind(".") + 1])

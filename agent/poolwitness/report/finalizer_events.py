@@ -11,7 +11,7 @@ from poolwitness.report import build
 from poolwitness.report import finalizer_lines as late
 from poolwitness.report.json_lines import render_json
 from poolwitness.report.pipeline import Pipeline, prepared
-from poolwitness.report.sinks import FdSink, Render, stderr_sink
+from poolwitness.report.sinks import Render, stderr_sink
 
 # Stand in for the name and the number of a pool; no program has them.
 _NAME = "@@@name@@@"
@@ -30,7 +30,6 @@ class LateExit:
     Args:
         pipeline: its envelope and its descriptors; where it has none, stderr is used, since neither logging nor
             structlog can be called that late.
-        python: the interpreter's version.
         exit_delayed: makes the finding of a pool, given the texts that stand for the delay and the exception's name.
         render: makes the lines for stderr.
     """
@@ -60,19 +59,13 @@ class LateExit:
         """What the pool's finalizer calls; pools of one line share what was rendered for the first."""
         if not _PLAIN_NAME.fullmatch(pool.info.name):
             return late.notice(*self._both(pool), self.totals, self.pipeline.seq)
-        key = (
-            pool.info.created,
-            pool.info.cls,
-            pool.info.database,
-            pool.info.created_in,
-            pool.min_size,
-            pool.max_size,
-            pool.info.num_workers,
-        )
+        info = pool.info
+        sizes = (pool.min_size, pool.max_size, info.num_workers)
+        key = (info.created, info.cls, info.database, info.created_in, sizes)
         shapes = self._shapes.get(key)
         if shapes is None:
-            shapes = self._shapes[key] = self._both(pool._replace(info=pool.info._replace(name=_NAME, id=_ID)))
-        own = ((_NAME_GAP, pool.info.name.encode()), (_ID_GAP, str(pool.info.id).encode()))
+            shapes = self._shapes[key] = self._both(pool._replace(info=info._replace(name=_NAME, id=_ID)))
+        own = ((_NAME_GAP, info.name.encode()), (_ID_GAP, str(info.id).encode()))
         return late.notice(*shapes, self.totals, self.pipeline.seq, own)
 
     def _both(self, pool: PoolRecord) -> tuple[list[late.Template], list[late.Template]]:
@@ -80,18 +73,9 @@ class LateExit:
         return self._templates(self.finding(pool), False), self._templates(raised, True)
 
     def _templates(self, finding: Finding, raised: bool) -> list[late.Template]:
-        event = build.finding(finding)
-        event = prepared(self.pipeline.envelope("poolwitness.finding", event, seq=0))
+        event = prepared(self.pipeline.envelope("poolwitness.finding", build.finding(finding), seq=0))
         # The gaps are texts, also where a number will stand.
-        event["timestamp"] = late.TIME
-        event["poolwitness.seq"] = late.SEQ_VALUE.strip('"')
-        event["poolwitness.exit_delay_s"] = late.DELAY_VALUE.strip('"')
-        event["poolwitness.exit_delay_total_s"] = late.TOTAL_VALUE.strip('"')
-        event["poolwitness.exits_delayed"] = late.COUNT_VALUE.strip('"')
+        event |= {name: gap.strip('"') for name, gap in late.VALUES.items()}
         if raised:
             event["exception.type"] = late.KIND
-        return [(sink, self._render(sink, event)) for sink in self.sinks]
-
-    @staticmethod
-    def _render(sink: FdSink, event: dict[str, object]) -> bytes:
-        return sink.render(event)
+        return [(sink, sink.render(event)) for sink in self.sinks]

@@ -17,16 +17,19 @@ from poolwitness.report.sinks import FdSink
 
 # Stand-ins of the templates: plain ASCII that JSON leaves as it is, and as wide as what replaces it may be.
 DELAY = "@@@delay@@@"
-DELAY_VALUE = '"@@@delay_s@@@"'
-TOTAL_VALUE = '"@@@total_s@@@"'
-COUNT_VALUE = '"@@@count@@@"'
-SEQ_VALUE = '"@@@seq@@@"'
-TIME = "@@@@@@@@@@@@time@@@@@@@@@@@"
 KIND = "@@@@@@@@@@@@@@@@exception@@@@@@@@@@@@@@@"
+# By the fields that they are put in; those in quotes make room for a number.
+VALUES = {
+    "poolwitness.exit_delay_s": '"@@@delay_s@@@"',
+    "poolwitness.exit_delay_total_s": '"@@@total_s@@@"',
+    "poolwitness.exits_delayed": '"@@@count@@@"',
+    "poolwitness.seq": '"@@@seq@@@"',
+    "timestamp": "@@@@@@@@@@@@time@@@@@@@@@@@",
+}
 MOST_LINES = 100
 
 Template = tuple[FdSink, bytes]
-_GAPS = tuple(text.encode() for text in (DELAY_VALUE, TOTAL_VALUE, COUNT_VALUE, SEQ_VALUE, DELAY, TIME, KIND))
+_GAPS = tuple(text.encode() for text in (*VALUES.values(), DELAY, KIND))
 
 
 class LateTotals:
@@ -46,7 +49,7 @@ def notice(
     seq: Iterator[int],
     own: tuple[tuple[bytes, bytes], ...] = (),
 ) -> Callable[[float, str | None], None]:
-    """A function to call from a finalizer, which writes the line that fits.
+    """What a finalizer calls: ``write(delay_s, exception_name or None)`` writes the line that fits.
 
     Args:
         delayed: a template a sink, for a finalizer that took time.
@@ -54,9 +57,6 @@ def notice(
         totals: shared by the notices of a process.
         seq: the process's numbering of lines.
         own: what to put in the place of what, in a template that pools share.
-
-    Returns:
-        ``write(delay_s, exception_name or None)``.
     """
     fstat, now, gmtime, strftime = os.fstat, time.time, time.gmtime, time.strftime
     failures = Exception
@@ -77,8 +77,8 @@ def notice(
             b"%.6f" % totals.seconds,
             b"%d" % totals.count,
             b"%d" % next(seq),
-            b"%.1f" % delay_s,
             stamp.encode(),
+            b"%.1f" % delay_s,
             # The class is the application's: its name may be anything.
             "".join([letter for letter in kind or "" if letter.isalnum() or letter == "_"])[:widest].encode(
                 "ascii", "replace"

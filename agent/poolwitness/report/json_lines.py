@@ -37,11 +37,7 @@ _renderer = structlog.processors.JSONRenderer(serializer=_dumps)
 
 
 class JsonRenderer:
-    """Renders an event as one line.
-
-    Args:
-        rename: gives the event under a backend's names, the last thing before it is written.
-    """
+    """Renders an event as one line; *rename* gives it under a backend's names, the last thing before it is written."""
 
     def __init__(self, rename: Callable[[Event], Event] | None = None) -> None:
         self.rename = rename

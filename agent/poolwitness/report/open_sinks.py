@@ -29,11 +29,15 @@ def open_sinks(
     """
     sinks: list[Sink] = []
     unopened: list[str] = []
+
+    def add_stderr() -> None:
+        found = stderr_sink(lambda terminal: _renderer(config, terminal))
+        if found is not None:
+            sinks.append(found)
+
     for output in config.outputs:
         if output == "stderr":
-            found = stderr_sink(lambda terminal: _renderer(config, terminal))
-            if found is not None:
-                sinks.append(found)
+            add_stderr()
         elif output.startswith("file:"):
             path = output[len("file:") :]
             try:
@@ -58,9 +62,7 @@ def open_sinks(
         problems.append(f"cannot write to {', '.join(unopened)}; check the path and its permissions")
         # The reports are worth more on stderr than nowhere.
         if not any(isinstance(sink, FdSink) for sink in sinks):
-            found = stderr_sink(lambda terminal: _renderer(config, terminal))
-            if found is not None:
-                sinks.append(found)
+            add_stderr()
     return sinks
 
 

@@ -17,22 +17,13 @@ import structlog
 from poolwitness._version import SCHEMA_VERSION
 from poolwitness.guards import let_pass
 from poolwitness.report.conform import conform
+from poolwitness.report.fields import ALWAYS
 from poolwitness.report.json_lines import render_json
 from poolwitness.report.redact import LARGEST_EXACT, clean
 from poolwitness.report.sinks import FdSink, Reentrance, Sink
 
-_HEAD = (
-    "timestamp",
-    "level",
-    "event",
-    "message",
-    "logger",
-    "process.pid",
-    "poolwitness.schema_version",
-    "poolwitness.run_id",
-    "poolwitness.seq",
-)
-_OURS = frozenset(_HEAD) - {"level", "message"}
+# The agent's own and clean.
+_OURS = frozenset(ALWAYS) - {"level", "message"}
 YEAR_9999 = 253_370_764_800.0
 
 
@@ -55,12 +46,7 @@ class Pipeline:
         )
 
     def emit(self, name: str, event: dict[str, Any]) -> None:
-        """Send one event through the processors to every sink.
-
-        Args:
-            name: the event's name.
-            event: its fields; ``level`` and ``message`` among them.
-        """
+        """Send one event through the processors to every sink; ``level`` and ``message`` are among its fields."""
         # Not as keywords: a field may be called anything.
         self._logger.msg(name, fields=event)
 
@@ -83,11 +69,9 @@ class Pipeline:
             self._reentrance.inside = False
 
     def write_plain(self, name: str, event: dict[str, Any]) -> None:
-        """Write one event of plain values as JSON, without the processors and the renderers, which have failed.
+        """Write one event as JSON, without the processors and the renderers, which have failed.
 
-        Args:
-            name: the event's name.
-            event: its fields, short, and of our own making.
+        Its fields are plain values, short, and of our own making.
         """
         line = json.dumps(self.envelope(name, event)).encode("ascii") + b"\n"
         for sink in self.fd_sinks():
@@ -146,8 +130,7 @@ def prepared(event: dict[str, Any]) -> dict[str, Any]:
     cleaned = clean({name: value for name, value in event.items() if name not in _OURS})
     if not isinstance(cleaned, dict):
         raise TypeError("an event that cannot be cleaned is not written")
-    # In the order of the envelope; what is the agent's own is clean.
-    head = {name: event[name] if name in _OURS else cleaned.pop(name, "") for name in _HEAD if name in event}
+    head = {name: event[name] if name in _OURS else cleaned.pop(name, "") for name in ALWAYS if name in event}
     return conform(head | cleaned)
 
 
@@ -160,17 +143,12 @@ class _Lines:
         self.written: list[bytes] = []
 
     def accept(self, event: dict[str, Any], patience_s: float) -> bool:
-        """Keep one event as a line."""
         self.written.append(render_json(event))
         return True
 
 
 def as_lines(events: Iterable[tuple[str, dict[str, Any]]]) -> bytes:
-    """Events as JSON lines, in a run of their own.
-
-    Args:
-        events: names and fields.
-    """
+    """Events, by their names and fields, as JSON lines in a run of their own."""
     lines = _Lines()
     pipeline = Pipeline([lines])
     for name, event in events:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
-from poolwitness.model.records import PoolRecord
+from poolwitness.model.records import PoolRecord, Stack
 
 # Values of one moment cannot be added up.
 _MEASURES = frozenset({"pool_min", "pool_max", "pool_size", "pool_available", "requests_waiting"})
@@ -13,13 +14,26 @@ _MEASURES = frozenset({"pool_min", "pool_max", "pool_size", "pool_available", "r
 
 def pool_figures(pool: PoolRecord) -> dict[str, Any]:
     """What one pool counted, and what was seen of it."""
-    figures: dict[str, Any] = {f"poolwitness.stats.{key}": value for key, value in pool.stats.items()}
-    figures["poolwitness.peak_in_use"] = pool.usage.peak_in_use
-    figures["poolwitness.longest_wait_s"] = round(pool.usage.longest_wait_s, 6)
-    figures["poolwitness.longest_held_s"] = round(pool.usage.longest_held_s, 6)
-    if pool.usage.longest_held is not None and pool.usage.longest_held.holding is not None:
-        figures["poolwitness.longest_held_at"] = pool.usage.longest_held.holding.place
-    return figures
+    usage = pool.usage
+    return _fields(
+        pool.stats, usage.peak_in_use, usage.longest_wait_s, usage.longest_held_s, _place(usage.longest_held)
+    )
+
+
+def _fields(
+    stats: Mapping[str, int], peak_in_use: int, longest_wait_s: float, longest_held_s: float, longest_held_at: str
+) -> dict[str, Any]:
+    return {
+        **{f"poolwitness.stats.{key}": value for key, value in sorted(stats.items())},
+        "poolwitness.peak_in_use": peak_in_use,
+        "poolwitness.longest_wait_s": round(longest_wait_s, 6),
+        "poolwitness.longest_held_s": round(longest_held_s, 6),
+        **({"poolwitness.longest_held_at": longest_held_at} if longest_held_at else {}),
+    }
+
+
+def _place(taken: Stack | None) -> str:
+    return taken.holding.place if taken is not None and taken.holding is not None else ""
 
 
 class PoolTotals:
@@ -37,21 +51,12 @@ class PoolTotals:
         self.counted.update({key: value for key, value in pool.stats.items() if key not in _MEASURES})
         self.peak_in_use = max(self.peak_in_use, pool.usage.peak_in_use)
         self.longest_wait_s = max(self.longest_wait_s, pool.usage.longest_wait_s)
-        held = [
-            (pool.usage.longest_held_s, pool.usage.longest_held),
-            *((out.held_s, out.taken) for out in pool.checkouts),
-        ]
+        held = [(pool.usage.longest_held_s, pool.usage.longest_held)]
+        held += [(checkout.held_s, checkout.taken) for checkout in pool.checkouts]
         for held_s, taken in held:
             if held_s > self.longest_held_s:
-                self.longest_held_s = held_s
-                self.longest_held_at = taken.holding.place if taken is not None and taken.holding is not None else ""
+                self.longest_held_s, self.longest_held_at = held_s, _place(taken)
 
     def fields(self) -> dict[str, Any]:
         """Under the names of the verdict."""
-        fields: dict[str, Any] = {f"poolwitness.stats.{key}": value for key, value in sorted(self.counted.items())}
-        fields["poolwitness.peak_in_use"] = self.peak_in_use
-        fields["poolwitness.longest_wait_s"] = round(self.longest_wait_s, 6)
-        fields["poolwitness.longest_held_s"] = round(self.longest_held_s, 6)
-        if self.longest_held_at:
-            fields["poolwitness.longest_held_at"] = self.longest_held_at
-        return fields
+        return _fields(self.counted, self.peak_in_use, self.longest_wait_s, self.longest_held_s, self.longest_held_at)

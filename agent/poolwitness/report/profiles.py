@@ -25,7 +25,6 @@ class Profile(NamedTuple):
     """One backend.
 
     Attributes:
-        name: the value of ``POOLWITNESS_PROFILE``.
         names: the backend's name for a field, where it has another.
         levels: the backend's word for a level, where it has another.
         demands: further fields, made of the event under its default names.
@@ -39,11 +38,7 @@ class Profile(NamedTuple):
     demanded: tuple[str, ...] = ()
 
     def rename(self, event: Event) -> Event:
-        """An event under this backend's names.
-
-        Args:
-            event: under the default names; it is left as it is.
-        """
+        """An event, which is left as it is, under this backend's names."""
         names, demands = self.names, self.demands(event)
         renamed = {}
         for name, value in event.items():
@@ -78,10 +73,9 @@ def _otel(event: Event) -> Event:
 
 def _ecs(event: Event) -> Event:
     name = str(event.get("event"))
-    kind = "state" if name.endswith(".state") else "event"
     demands: Event = {
         "ecs.version": ECS_VERSION,
-        "event.kind": kind,
+        "event.kind": "state" if name.endswith(".state") else "event",
         "event.category": ["database"],
         "event.type": ["error" if name == "poolwitness.finding" else "info"],
         "event.dataset": "poolwitness.events",
@@ -93,9 +87,8 @@ def _ecs(event: Event) -> Event:
 
 
 def _gcp(event: Event) -> Event:
-    location = {
-        part: str(event[name]) for name, part in _MOVED.items() if name in event
-    }  # the line too: JSON has no 64-bit integers, and the protocol spells them
+    # The line is a text too: JSON has no 64-bit integers, and the protocol spells them.
+    location = {part: str(event[name]) for name, part in _MOVED.items() if name in event}
     return {SOURCE_LOCATION: location} if location else {}
 
 
@@ -117,13 +110,10 @@ _MOVED = {"code.file.path": "file", "code.line.number": "line", "code.function.n
 
 def _moved_back(location: Event) -> Event:
     event: Event = {name: location[part] for name, part in _MOVED.items() if part in location}
-    line = event.get("code.line.number")
-    if isinstance(line, str):
-        if line.isdecimal():
-            event["code.line.number"] = int(line)
-        else:
-            del event["code.line.number"]
-    return event
+    line = event.pop("code.line.number", None)
+    if not isinstance(line, str):
+        return event if line is None else {**event, "code.line.number": line}
+    return {**event, "code.line.number": int(line)} if line.isdecimal() else event
 
 
 PROFILES: dict[str, Profile] = {
@@ -180,11 +170,7 @@ PROFILES: dict[str, Profile] = {
 
 
 def restored(line: Event) -> Event | None:
-    """A line of any profile as the event that it was; None where it is not one of the agent's.
-
-    Args:
-        line: parsed, its keys flat as they were written.
-    """
+    """A parsed line of any profile as the event that it was; None where it is not one of the agent's."""
     if line.get("logger") == "poolwitness":
         return PROFILES["gcp"].restore(line) if "severity" in line else line
     for profile in PROFILES.values():

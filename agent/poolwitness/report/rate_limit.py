@@ -10,12 +10,7 @@ MOST_KEYS = 2000
 
 
 class RateLimit:
-    """A fixed window of a minute for each key, and one for all of them.
-
-    Args:
-        per_minute: lines of one key.
-        all_per_minute: lines of all keys together.
-    """
+    """A fixed window of a minute for the lines of each key, and one for those of all keys together."""
 
     def __init__(self, per_minute: int = PER_MINUTE, all_per_minute: int = ALL_PER_MINUTE) -> None:
         self.per_minute = per_minute

@@ -73,13 +73,7 @@ def mask_source(line: str) -> str:
 
 
 def clean_text(text: str, longest: int = LONGEST_TEXT, breaks: bool = False) -> str:
-    """A text without control characters and lone surrogates, at most *longest* characters.
-
-    Args:
-        text: anything that is a str.
-        longest: characters kept.
-        breaks: keep line feeds.
-    """
+    """A text without control characters and lone surrogates, at most *longest* characters; *breaks* keeps line feeds."""
     if len(text) > longest:
         text = text[: longest - 1] + "…"
     if text.isprintable():  # a tenth of what the search takes

@@ -29,13 +29,7 @@ class Sink(Protocol):
 
 
 class FdSink:
-    """A descriptor, recognized by its device and inode: a number that now means another file is not written to.
-
-    Args:
-        name: of the output.
-        fd: the descriptor.
-        render: makes the bytes of an event.
-    """
+    """A descriptor, recognized by its device and inode: a number that now means another file is not written to."""
 
     def __init__(self, name: str, fd: int, render: Render) -> None:
         self.name = name
@@ -44,7 +38,6 @@ class FdSink:
         self.identity = identity_of(fd)
 
     def accept(self, event: dict[str, Any], patience_s: float) -> bool:
-        """Render the event and write it."""
         return self.write(self.render(event), patience_s)
 
     def write(self, data: bytes, patience_s: float = 0.0) -> bool:
@@ -89,19 +82,12 @@ class StderrSink(FdSink):
         return self.identity == stderr_at_start() or takes_lines(2)
 
     def close(self) -> None:
-        """Descriptor 2 is not ours to close."""
-        self.identity = None
+        self.identity = None  # descriptor 2 is not ours to close
 
 
 def stderr_sink(render: Callable[[bool], Render]) -> StderrSink | None:
-    """The process's stderr; None if there is none.
-
-    Args:
-        render: gives the renderer, and gets whether the descriptor is a terminal.
-    """
-    if not _is_stderr():
-        return None
-    return StderrSink(render(os.isatty(2)))
+    """The process's stderr; None if there is none. *render* gets whether it is a terminal, and gives the renderer."""
+    return StderrSink(render(os.isatty(2))) if _is_stderr() else None
 
 
 class LoggingSink:
@@ -125,7 +111,6 @@ class StructlogSink:
     name = "structlog"
 
     def accept(self, event: dict[str, Any], patience_s: float) -> bool:
-        """Hand the event's fields to the application's own logger."""
         import structlog
 
         fields = {key: value for key, value in event.items() if key not in ("event", "level", "timestamp", "logger")}

@@ -12,13 +12,7 @@ def codes() -> tuple[str, ...]:
 
 
 def page(code: str) -> str:
-    """The page of a rule.
-
-    Args:
-        code: a rule's code such as ``PW001``.
-
-    Returns:
-        Markdown, ending with a newline.
+    """The page of a rule: Markdown, ending with a newline.
 
     Raises:
         KeyError: there is no such rule.
@@ -29,16 +23,6 @@ def page(code: str) -> str:
 
 
 def title(code: str) -> tuple[str, str]:
-    """A rule's name and its one-sentence summary, as its page gives them.
-
-    Args:
-        code: a rule's code such as ``PW001``.
-
-    Returns:
-        For example ``("pool-never-closed", "A pool was opened and …")``.
-
-    Raises:
-        KeyError: there is no such rule.
-    """
+    """A rule's name and its one-sentence summary, as its `page` gives them."""
     heading, summary = page(code).split("\n## ", 1)[0].strip().split("\n\n", 1)
     return heading.split()[-1], " ".join(summary.split())
