@@ -6,11 +6,11 @@ import errno
 import mmap
 import os
 import sys
-import time
 from typing import Any
 
 from poolwitness.blackbox import format as layout
 from poolwitness.blackbox.identity import Identity
+from poolwitness.model.startup import clock
 
 # A program that replaces itself (os.exec) keeps its pid and its start.
 MOST_NAMES = 100
@@ -48,7 +48,7 @@ class BoxFile:
         self._write_header(identity)
 
     def _write_header(self, identity: Identity) -> None:
-        now, now_mono = time.time(), time.monotonic()
+        now, now_mono = clock.now(), clock.monotonic()
         self.anchored = 0
         self.anchor(now_mono, now)
         header = layout.HEADER.pack(

@@ -5,6 +5,8 @@
 import os
 import sys
 
+from poolwitness.model.startup import clock, system
+
 
 def complain(sentence: str) -> None:
     """Report in one sentence, ``poolwitness.agent.failed``, that the agent is off; never waits, never raises.
@@ -17,7 +19,7 @@ def complain(sentence: str) -> None:
             return
         line = f"poolwitness: {sentence}\n" if os.isatty(2) else _event(sentence)
         if _is_writable(2):
-            os.write(2, line.encode("ascii", "backslashreplace"))
+            system.write(2, line.encode("ascii", "backslashreplace"))
     except Exception:  # noqa: BLE001 - there is no other way to report it
         pass
 
@@ -28,7 +30,7 @@ def _event(sentence: str) -> str:
 
     from poolwitness._version import SCHEMA_VERSION
 
-    now = time.time()
+    now = clock.now()
     event = {
         "timestamp": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1e6):06d}Z",
         "level": "warning",
@@ -45,10 +47,8 @@ def _event(sentence: str) -> str:
 
 def _is_writable(fd: int) -> bool:
     # A full pipe would block the program; one without a reader would kill it if SIGPIPE has its default action.
-    import select
-
-    if not hasattr(select, "poll"):
+    if system.poll is None:
         return True
-    poll = select.poll()
-    poll.register(fd, select.POLLOUT)
-    return poll.poll(0) == [(fd, select.POLLOUT)]
+    poll = system.poll()
+    poll.register(fd, system.POLLOUT)
+    return bool(poll.poll(0) == [(fd, system.POLLOUT)])

@@ -7,12 +7,11 @@ bound functions, and takes no lock.
 from __future__ import annotations
 
 import os
-import select
-import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from poolwitness.model.startup import clock, system
 from poolwitness.report.descriptors import is_regular, write_at_once
 from poolwitness.report.sinks import FdSink
 
@@ -59,10 +58,10 @@ def notice(
     Returns:
         ``write(delay_s, exception_name or None)``.
     """
-    fstat, now, gmtime, strftime = os.fstat, time.time, time.gmtime, time.strftime
+    fstat, now, gmtime, strftime = os.fstat, clock.now, time.gmtime, time.strftime
     failures = Exception
     most, widest, gaps = MOST_LINES, len(KIND), _GAPS
-    writable = getattr(select, "POLLOUT", 0)
+    writable = system.POLLOUT
     targets_delayed = [_target(sink, template) for sink, template in delayed]
     targets_raised = [_target(sink, template) for sink, template in raised]
 
@@ -103,9 +102,9 @@ def notice(
 
 
 def _target(sink: FdSink, template: bytes) -> tuple[int, Any, Any, Callable[[int, bytes], int], bytes]:
-    poll, write = None, os.write if is_regular(sink.fd) else write_at_once
-    if sys.platform != "win32":
-        poller = select.poll()
-        poller.register(sink.fd, select.POLLOUT)
+    poll, write = None, system.write if is_regular(sink.fd) else write_at_once
+    if system.poll is not None:
+        poller = system.poll()
+        poller.register(sink.fd, system.POLLOUT)
         poll = poller.poll
     return sink.fd, sink.identity, poll, write, template

@@ -15,7 +15,9 @@ from typing import Any
 import structlog
 
 from poolwitness._version import SCHEMA_VERSION
+from poolwitness.model.startup import clock
 from poolwitness.report.conform import conform
+from poolwitness.report.descriptors import takes_lines, write_at_once
 from poolwitness.report.json_lines import render_json
 from poolwitness.report.redact import LARGEST_EXACT, clean
 from poolwitness.report.sinks import FdSink, Reentrance, Sink
@@ -45,6 +47,7 @@ class Pipeline:
         self.lost = 0
         self.patience_s = 0.0
         self._reentrance = Reentrance()
+        self._broken_reported = False
         self._logger = structlog.wrap_logger(
             self,
             processors=[self._envelope, _clean_values, _keep_as_dict],
@@ -73,12 +76,29 @@ class Pipeline:
             for sink in list(self.sinks):
                 try:
                     written = sink.accept(event, self.patience_s)
-                except Exception:  # noqa: BLE001 - a sink's failure is its own: EPIPE, a handler that raises
+                except Exception as error:  # noqa: BLE001 - a sink's failure is its own: EPIPE, a handler that raises
                     written = False
+                    self._report_broken(sink, error)
                 if not written:
                     self.lost += 1
         finally:
             self._reentrance.inside = False
+
+    def _report_broken(self, sink: Sink, error: Exception) -> None:
+        """Report once, on descriptor 2, that a descriptor cannot be written to for a reason that is not its own."""
+        if self._broken_reported or isinstance(error, OSError) or not isinstance(sink, FdSink):
+            return
+        self._broken_reported = True
+        event = {
+            "level": "warning",
+            "message": f"output {sink.name!r} cannot be written ({type(error).__name__}); set POOLWITNESS_OUTPUT to another",
+        }
+        line = json.dumps(self.envelope("poolwitness.agent.failed", event)).encode("ascii") + b"\n"
+        try:
+            if takes_lines(2):
+                write_at_once(2, line)
+        except Exception:  # noqa: BLE001 - there is no other way to report it
+            pass
 
     def write_plain(self, name: str, event: dict[str, Any]) -> None:
         """Write one event of plain values as JSON, without the processors and the renderers, which have failed.
@@ -110,7 +130,7 @@ class Pipeline:
         """The fields that every event has, in front of its own; the next number where none is given."""
         at, pid = event.get("timestamp"), event.get("process.pid")
         envelope = {
-            "timestamp": timestamp(at if type(at) is float and 0.0 < at < YEAR_9999 else time.time()),
+            "timestamp": timestamp(at if type(at) is float and 0.0 < at < YEAR_9999 else clock.now()),
             "level": event.get("level", "info"),
             "event": name,
             "message": event.get("message", ""),
