@@ -9,13 +9,13 @@ from __future__ import annotations
 import errno
 import os
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
 from poolwitness.blackbox import format as layout
 from poolwitness.blackbox.identity import Identity
 from poolwitness.guards import let_pass
+from poolwitness.model.startup import clock
 
 Write = Callable[[int, bytes], None]
 
@@ -65,7 +65,7 @@ class BlackBoxFile:
             raise
 
     def _write_header(self, identity: Identity) -> None:
-        now, now_mono = time.time(), time.monotonic()
+        now, now_mono = clock.now(), clock.monotonic()
         self._anchored = 0
         self.anchor(now_mono, now)
         header = layout.HEADER.pack(

@@ -5,7 +5,7 @@
 import os
 import sys
 
-from poolwitness.model.startup import POLLOUT, poll
+from poolwitness.model.startup import clock, system
 
 
 def complain(sentence: str) -> None:
@@ -19,7 +19,7 @@ def complain(sentence: str) -> None:
             return
         line = f"poolwitness: {sentence}\n" if os.isatty(2) else _event(sentence)
         if _is_writable(2):
-            os.write(2, line.encode("ascii", "backslashreplace"))
+            system.write(2, line.encode("ascii", "backslashreplace"))
     except Exception:  # noqa: BLE001 - there is no other way to report it
         pass
 
@@ -30,7 +30,7 @@ def _event(sentence: str) -> str:
 
     from poolwitness._version import SCHEMA_VERSION
 
-    now = time.time()
+    now = clock.now()
     event = {
         "timestamp": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1e6):06d}Z",
         "level": "warning",
@@ -47,8 +47,8 @@ def _event(sentence: str) -> str:
 
 def _is_writable(fd: int) -> bool:
     # A full pipe would block the program; one without a reader would kill it if SIGPIPE has its default action.
-    if poll is None:
+    if system.poll is None:
         return True
-    poller = poll()
-    poller.register(fd, POLLOUT)
-    return poller.poll(0) == [(fd, POLLOUT)]  # type: ignore[no-any-return]
+    poll = system.poll()
+    poll.register(fd, system.POLLOUT)
+    return bool(poll.poll(0) == [(fd, system.POLLOUT)])

@@ -111,7 +111,9 @@ def running() -> Running:
         greenlet = greenlets.getcurrent() if greenlets is not None else None
         if id(greenlet) != ident:
             greenlet = None
-    name = getattr(thread, "name", "") or getattr(greenlet, "name", "") or f"{ident:#x}"
+    name = getattr(thread, "name", "") or getattr(greenlet, "name", "")
+    if not name:  # eventlet's greenlets have none
+        name = f"{ident:#x}" if greenlet is None else f"{type(greenlet).__name__}-{ident:#x}"
     return Running(ident, thread, greenlet, str(name))
 
 

@@ -175,7 +175,7 @@ class Ledger:
         if len(pool.lost) >= MAX_LOST:
             self.dropped_records += 1
             return
-        connection.held_s = clock.monotonic() - connection.taken_mono
+        connection.held_s = clock.since(connection.taken_mono)
         connection.lost_from_open = pool.life.closed_at is None
         pool.lost.append(connection)
         if self.pools.get(pool.object_id) is not pool:

@@ -12,7 +12,7 @@ import sys
 from types import CodeType, FrameType
 
 from poolwitness.ledger import fork
-from poolwitness.model.code_owner import code_owner
+from poolwitness.model.code_owner import code_owner, is_packed
 from poolwitness.model.locations import Frame, Stack
 
 RawStack = tuple[CodeType | int, ...]
@@ -125,7 +125,7 @@ def _frame(code: CodeType, instruction: int) -> Frame:
     if known is not None and known[0] is code:
         return known[1]
     name = code.co_filename
-    if not name.startswith("<"):
+    if not name.startswith("<") and not is_packed(name):
         name = os.path.abspath(name)
     frame = Frame(name, line_of(code, instruction), code.co_name, code_owner(code.co_filename))
     if len(_frames) >= _MOST_REMEMBERED:

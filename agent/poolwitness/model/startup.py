@@ -1,13 +1,19 @@
-"""What is read and bound when an interpreter starts with the agent on: the switch, the clock, poll and descriptor 2.
+"""What must be there from the start of every interpreter in which the agent is on: the switch, system calls, descriptor 2.
 
-Later the program may have patched the clock or poll, or have put another file in the place of its stderr.
+Later the program may have patched the clock, ``os.write`` or ``select``, or have replaced its stderr.
 """
 
 # No imports beyond these, and no annotations from __future__: that is a module to import.
 
 import os
 import select
+import sys
 import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 _ON = frozenset({"1", "true", "yes", "on"})
 _OFF = frozenset({"", "0", "false", "no", "off"})
@@ -24,19 +30,54 @@ def is_on(value: str) -> "bool | None":
     return False if word in _OFF else None
 
 
+def _original(module: str, name: str) -> "Any":
+    """A function of a module, or None; where `activate` came after a library that replaced it, the original."""
+    eventlet, gevent = sys.modules.get("eventlet.patcher"), sys.modules.get("gevent.monkey")
+    freezegun = sys.modules.get("freezegun.api")
+    try:
+        if eventlet is not None and module == "select":  # of the others it replaces nothing that is needed here
+            return getattr(eventlet.original(module), name, None)
+        if gevent is not None:
+            return gevent.get_original(module, name)
+        if freezegun is not None and module == "time":
+            return getattr(freezegun, "real_" + name)
+    except Exception:  # noqa: BLE001 - another release of that library
+        pass
+    return getattr(time if module == "time" else select, name, None)
+
+
+def _now() -> float:
+    # time-machine replaces what the function calls, not the function.
+    real = getattr(sys.modules.get("time_machine"), "escape_hatch", None)
+    if real is not None and real.is_travelling():
+        return float(real.time.time())
+    return clock.wall()
+
+
+def _since(moment_mono: float) -> float:
+    # libfaketime can set back even the monotonic clock.
+    return max(0.0, clock.monotonic() - moment_mono)
+
+
 class clock:
-    """``monotonic()`` and ``now()`` (seconds since the epoch), as the system gives them.
+    """``monotonic()`` and ``now()`` (seconds since the epoch), as the system gives them; ``since()`` is an age.
 
     In a class: freezegun replaces every attribute of a module that is a function of ``time``.
     """
 
-    monotonic = time.monotonic
-    now = time.time
+    monotonic: "Callable[[], float]" = _original("time", "monotonic")
+    wall: "Callable[[], float]" = _original("time", "time")
+    now = staticmethod(_now)
+    since = staticmethod(_since)
 
 
-# Not what gevent puts in its place, which switches to another greenlet; None on Windows.
-poll = getattr(select, "poll", None)
-POLLOUT = getattr(select, "POLLOUT", 4)
+class system:
+    """``write`` and ``poll`` as the system gives them; ``poll`` is None where there is none (Windows)."""
+
+    # eventlet replaces os.write, and removes select.poll.
+    write = sys.modules[os.name].write
+    poll = _original("select", "poll")
+    POLLOUT = getattr(select, "POLLOUT", 4)
 
 
 def _identity(fd: int) -> "tuple[int, int] | None":

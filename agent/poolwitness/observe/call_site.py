@@ -17,7 +17,8 @@ MOST_KNOWN = 10_000
 
 # What a code object is: the application's, what runs a thread, or something else.
 APPLICATION, THREAD, OTHER = 1, -1, 0
-_OF_THREADS = (threading.__file__, os.path.join("concurrent", "futures", "thread.py"))
+# Not threading.__file__: in a frozen program code has a relative name.
+_OF_THREADS = (threading.settrace.__code__.co_filename, os.path.join("concurrent", "futures", "thread.py"))
 
 # By the id of a code object: hashing one is slow.
 code_kinds: dict[int, int] = {}

@@ -61,7 +61,7 @@ class CheckoutFaults:
         if isinstance(error, self._refusals):
             tracked = self.ledger.find(pool)
             if tracked is not None:
-                waited_s = clock.monotonic() - since_mono if since_mono else 0.0
+                waited_s = clock.since(since_mono) if since_mono else 0.0
                 self._refused(tracked, error, self.capture(frame), waited_s)
         elif isinstance(error, self._closed):
             self.closed_use.note(pool, frame, waiting=not found_closed(error))
@@ -95,7 +95,7 @@ class CheckoutFaults:
         # Taken again by the same line of the same call, in a loop: the first was handed on or kept elsewhere.
         if not activations or (activations == 1 and holding == holding_site(inner_from)):
             return
-        held_s = clock.monotonic() - outer.taken_mono
+        held_s = clock.since(outer.taken_mono)
         if self._note("nested", taken_from, inner_from, inner, held_s):
             self.ledger.report_change(inner.pool, "nested")
 

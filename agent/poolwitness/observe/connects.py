@@ -45,7 +45,7 @@ class ConnectPatches:
         if found is None or started_mono is None:
             return
         tracked, tally = found
-        seconds = clock.monotonic() - started_mono
+        seconds = clock.since(started_mono)
         tally.in_flight -= 1
         tally.attempts += 1
         tally.successes += 1

@@ -175,7 +175,7 @@ class PoolPatches:
         if not pool._closed or life.closed_at is not None:
             return
         life.closed_at = clock.now()
-        life.close_s = clock.monotonic() - started_mono
+        life.close_s = clock.since(started_mono)
         if not tracked.announced_closed:
             tracked.announced_closed = True
             self._announce_open(tracked)

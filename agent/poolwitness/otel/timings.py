@@ -43,7 +43,7 @@ class Timings(Observer):
     def checkout_returned(self, connection: TrackedConnection) -> None:
         waited_s = self._waits.pop(connection.id, 0.0) if self._waits else 0.0
         self._kept.append(Timing("wait", connection.pool, waited_s))
-        self._kept.append(Timing("use", connection.pool, clock.monotonic() - connection.taken_mono))
+        self._kept.append(Timing("use", connection.pool, clock.since(connection.taken_mono)))
 
     def request_refused(self, pool: TrackedPool, error: BaseException, is_new: bool) -> None:
         if type(error).__name__ == "PoolTimeout":  # a full queue is no timeout

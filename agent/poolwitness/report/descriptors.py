@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import stat
 import sys
-import time
 from collections.abc import Callable
 
 from poolwitness.guards import let_pass
-from poolwitness.model.startup import POLLOUT, poll
+from poolwitness.model.startup import clock, system
 
 try:
     import fcntl
@@ -60,27 +59,27 @@ def write_patiently(fd: int, data: bytes, patience_s: float) -> int:
     Raises:
         OSError: it cannot be written to.
     """
-    if poll is None or is_regular(fd):
-        return os.write(fd, data)
-    deadline_mono = time.monotonic() + patience_s
-    poller = poll()
-    poller.register(fd, POLLOUT)
+    if system.poll is None or is_regular(fd):
+        return int(system.write(fd, data))
+    deadline_mono = clock.monotonic() + patience_s
+    poll = system.poll()
+    poll.register(fd, system.POLLOUT)
     while True:
-        events = poller.poll(max(0.0, deadline_mono - time.monotonic()) * 1000)
+        events = poll.poll(max(0.0, deadline_mono - clock.monotonic()) * 1000)
         # With an error beside it POLLOUT means that nobody reads: a write would raise SIGPIPE.
-        if not events or events[0][1] != POLLOUT:
+        if not events or events[0][1] != system.POLLOUT:
             return 0
         try:
             return write_at_once(fd, data)
         except BlockingIOError as error:
             let_pass(error)
-            if time.monotonic() >= deadline_mono:
+            if clock.monotonic() >= deadline_mono:
                 return 0
 
 
 def _writer() -> Callable[[int, bytes], int]:
     # What it needs is bound: it is called when the interpreter is ending, too.
-    write = os.write
+    write: Callable[[int, bytes], int] = system.write
     if sys.platform != "linux" or not hasattr(os, "RWF_NOWAIT"):
         return write
     pwritev, nowait, blocked, failures = os.pwritev, os.RWF_NOWAIT, BlockingIOError, (OSError, NotImplementedError)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from poolwitness.model.startup import POLLOUT, poll
+from poolwitness.model.startup import clock, system
 from poolwitness.report.descriptors import is_regular, write_at_once
 from poolwitness.report.sinks import FdSink
 
@@ -58,10 +58,10 @@ def notice(
         seq: the process's numbering of lines.
         own: what to put in the place of what, in a template that pools share.
     """
-    fstat, now, gmtime, strftime = os.fstat, time.time, time.gmtime, time.strftime
+    fstat, now, gmtime, strftime = os.fstat, clock.now, time.gmtime, time.strftime
     failures = Exception
     most, widest, gaps = MOST_LINES, len(KIND), _GAPS
-    writable = POLLOUT
+    writable = system.POLLOUT
     targets_delayed = [_target(sink, template) for sink, template in delayed]
     targets_raised = [_target(sink, template) for sink, template in raised]
 
@@ -102,9 +102,9 @@ def notice(
 
 
 def _target(sink: FdSink, template: bytes) -> tuple[int, Any, Any, Callable[[int, bytes], int], bytes]:
-    wait, write = None, os.write if is_regular(sink.fd) else write_at_once
-    if poll is not None:
-        poller = poll()
-        poller.register(sink.fd, POLLOUT)
-        wait = poller.poll
-    return sink.fd, sink.identity, wait, write, template
+    poll, write = None, system.write if is_regular(sink.fd) else write_at_once
+    if system.poll is not None:
+        poller = system.poll()
+        poller.register(sink.fd, system.POLLOUT)
+        poll = poller.poll
+    return sink.fd, sink.identity, poll, write, template

@@ -16,7 +16,9 @@ import structlog
 
 from poolwitness._version import SCHEMA_VERSION
 from poolwitness.guards import let_pass
+from poolwitness.model.startup import clock
 from poolwitness.report.conform import conform
+from poolwitness.report.descriptors import takes_lines, write_at_once
 from poolwitness.report.fields import ALWAYS
 from poolwitness.report.json_lines import render_json
 from poolwitness.report.redact import LARGEST_EXACT, clean
@@ -37,6 +39,7 @@ class Pipeline:
         self.lost = 0
         self.patience_s = 0.0
         self._reentrance = Reentrance()
+        self._broken_reported = False
         self._logger = structlog.wrap_logger(
             self,
             processors=[self._envelope, _clean_values, _keep_as_dict],
@@ -63,10 +66,27 @@ class Pipeline:
                 except Exception as error:  # noqa: BLE001 - a sink's failure is its own: EPIPE, a handler that raises
                     let_pass(error)
                     written = False
+                    self._report_broken(sink, error)
                 if not written:
                     self.lost += 1
         finally:
             self._reentrance.inside = False
+
+    def _report_broken(self, sink: Sink, error: Exception) -> None:
+        """Report once, on descriptor 2, that a descriptor cannot be written to for a reason that is not its own."""
+        if self._broken_reported or isinstance(error, OSError) or not isinstance(sink, FdSink):
+            return
+        self._broken_reported = True
+        event = {
+            "level": "warning",
+            "message": f"output {sink.name!r} cannot be written ({type(error).__name__}); set POOLWITNESS_OUTPUT to another",
+        }
+        line = json.dumps(self.envelope("poolwitness.agent.failed", event)).encode("ascii") + b"\n"
+        try:
+            if takes_lines(2):
+                write_at_once(2, line)
+        except Exception as second:  # noqa: BLE001 - there is no other way to report it
+            let_pass(second)
 
     def write_plain(self, name: str, event: dict[str, Any]) -> None:
         """Write one event as JSON, without the processors and the renderers, which have failed.
@@ -96,7 +116,7 @@ class Pipeline:
         """The fields that every event has, in front of its own; the next number where none is given."""
         at, pid = event.get("timestamp"), event.get("process.pid")
         envelope = {
-            "timestamp": timestamp(at if type(at) is float and 0.0 < at < YEAR_9999 else time.time()),
+            "timestamp": timestamp(at if type(at) is float and 0.0 < at < YEAR_9999 else clock.now()),
             "level": event.get("level", "info"),
             "event": name,
             "message": event.get("message", ""),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from poolwitness.model.startup import clock
 
 PER_MINUTE = 30
 ALL_PER_MINUTE = 600  # at some 2 KB a line, what a log store accepts from one process without complaint
@@ -22,7 +22,7 @@ class RateLimit:
 
     def allows(self, key: str) -> bool:
         """Whether one more line of *key* may be written now; counts it either way."""
-        minute = int(time.monotonic() // 60)
+        minute = int(clock.monotonic() // 60)
         written = _within(self._windows.get(key), minute)
         written_of_all = _within(self._all, minute)
         if written < self.per_minute and written_of_all < self.all_per_minute:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
 from poolwitness.guards import let_pass
+from poolwitness.model.startup import clock
 
 
 def close_all(pools: Sequence[Any], timeout_s: float) -> int:
@@ -20,11 +20,11 @@ def close_all(pools: Sequence[Any], timeout_s: float) -> int:
     Returns:
         How many were closed.
     """
-    deadline_mono = time.monotonic() + timeout_s
+    deadline_mono = clock.monotonic() + timeout_s
     sync = [pool for pool in pools if not _is_async(pool)]
     threads = [thread for pool in sync for thread in _tell_to_stop(pool)]
     for thread in threads:
-        thread.join(max(0.0, deadline_mono - time.monotonic()))
+        thread.join(max(0.0, deadline_mono - clock.monotonic()))
     closed = 0
     for pool in pools:
         try:
@@ -59,7 +59,7 @@ def _tell_to_stop(pool: Any) -> list[Any]:
 
 def _close(pool: Any, deadline_mono: float) -> bool:
     # A null pool connects under its lock: a stuck client must not hold up the exit. The lock is reentrant.
-    if not pool._lock.acquire(timeout=max(0.05, deadline_mono - time.monotonic())):
+    if not pool._lock.acquire(timeout=max(0.05, deadline_mono - clock.monotonic())):
         pool._closed = True  # then its __del__ waits for nothing
         return False
     try:

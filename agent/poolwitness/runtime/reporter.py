@@ -121,5 +121,7 @@ class Reporter(Observer):
         self.resolved += 1
         self._reported.pop(finding.key, None)
         self.emit_limited(
-            "resolved:" + finding.fingerprint, "poolwitness.finding.resolved", lambda: events.resolved(finding, held_s)
+            "resolved:" + finding.fingerprint,
+            "poolwitness.finding.resolved",
+            lambda: events.resolved(finding, max(0.0, held_s)),
         )

@@ -56,7 +56,7 @@ class Suspicions:
                 self._connections.setdefault(connection.id, []).append(finding)
                 connection.suspected = finding.rule.confidence
                 if connection.taken_from is None:  # it was returned while this was being reported
-                    connection.held_s = clock.monotonic() - connection.taken_mono
+                    connection.held_s = clock.since(connection.taken_mono)
                     connection.suspected = ""
                     self.clear(connection)
                 return

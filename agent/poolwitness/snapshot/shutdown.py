@@ -77,8 +77,8 @@ class ShutdownProbe:
         return Ending(
             kind=kind,
             since_mono=self.since_mono,
-            seconds=now_mono - self.since_mono,
-            quiet_s=now_mono - self._used_mono,
+            seconds=max(0.0, now_mono - self.since_mono),
+            quiet_s=max(0.0, now_mono - self._used_mono),
             waits_for=name,
             waits_for_pool=bool(pool is not None and kind == "tasks" and _is_worker(pool, name)),
             where=where,

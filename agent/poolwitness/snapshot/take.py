@@ -194,7 +194,6 @@ def _checkouts(pool: TrackedPool, frames: ThreadFrames | None, held_from_s: floa
 
 
 def _checkout(connection: TrackedConnection, taken_from: RawStack, frames: ThreadFrames | None) -> CheckoutRecord:
-    now_mono = clock.monotonic()
     taken = resolve(taken_from)
     holder = connection.holder
     in_task = holder is not None and holder.in_task
@@ -204,8 +203,8 @@ def _checkout(connection: TrackedConnection, taken_from: RawStack, frames: Threa
     return CheckoutRecord(
         id=connection.id,
         taken=taken,
-        held_s=now_mono - connection.taken_mono,
-        idle_s=now_mono - max(connection.taken_mono, connection.active_mono),
+        held_s=clock.since(connection.taken_mono),
+        idle_s=clock.since(max(connection.taken_mono, connection.active_mono)),
         holder=holder.name if holder is not None else "",
         in_task=in_task,
         holder_alive=alive,
