@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from poolwitness.logreport import queries
-from poolwitness.logreport.reading.stats import ReadStats
+from poolwitness.logreport.reading.sources import ReadStats
 from poolwitness.logreport.store import Store
 
 MICROSECONDS = 1_000_000
@@ -101,34 +102,34 @@ class Report:
     timeline: tuple[Step, ...]
 
     @property
+    def unresolved(self) -> list[Fault]:
+        """The faults that are not resolved: first those that leak, and among equals those with the most findings."""
+        return sorted(_by_findings(fault for fault in self.faults if not fault.resolved), key=lambda one: not one.leaks)
+
+    @property
     def leaks(self) -> list[Fault]:
         """The unresolved faults that leak, the worst first."""
-        return _by_findings([fault for fault in self.faults if fault.leaks and not fault.resolved])
+        return [fault for fault in self.unresolved if fault.leaks]
 
     @property
     def others(self) -> list[Fault]:
         """The other unresolved faults."""
-        return _by_findings([fault for fault in self.faults if not fault.leaks and not fault.resolved])
+        return [fault for fault in self.unresolved if not fault.leaks]
 
     @property
     def worse(self) -> list[Fault]:
         """The unresolved faults that are new since last week, came back, or got worse per process that ran."""
-        found = [fault for fault in self.faults if fault.trend in WORSE and not fault.resolved]
+        found = [fault for fault in self.unresolved if fault.trend in WORSE]
         return sorted(found, key=lambda fault: (-fault.findings_now, fault.fingerprint))
 
     @property
     def resolved(self) -> list[Fault]:
         """Faults not seen for a week though their pools were opened, and suspicions that were resolved."""
-        return _by_findings([fault for fault in self.faults if fault.resolved])
+        return _by_findings(fault for fault in self.faults if fault.resolved)
 
 
 def build_report(store: Store, stats: ReadStats) -> Report:
-    """Run all queries.
-
-    Args:
-        store: the events that were read.
-        stats: the counts of the reading.
-    """
+    """Run all queries over the events that were read."""
     create_views(store)
     totals = Totals(**{name: int(value or 0) for name, value in store.one(queries.sql("totals")).items()})
     faults = tuple(_fault(row) for row in store.rows(queries.sql("all_faults")))
@@ -148,15 +149,12 @@ def create_views(store: Store) -> None:
     )
 
 
-def _by_findings(faults: list[Fault]) -> list[Fault]:
+def _by_findings(faults: Iterable[Fault]) -> list[Fault]:
     return sorted(faults, key=lambda fault: (-fault.findings, -fault.processes, fault.fingerprint))
 
 
 def _fault(row: dict[str, Any]) -> Fault:
-    values: dict[str, Any] = {}
-    for field in fields(Fault):
-        value = row[field.name]
-        values[field.name] = _printable(value) if isinstance(value, str) else value
+    values = {**row, **{name: _printable(value) for name, value in row.items() if isinstance(value, str)}}
     values["leaks"] = bool(values["leaks"])
     values["line"] = min(max(1, values["line"]), MAX_LINE_NUMBER)
     return Fault(**values)
