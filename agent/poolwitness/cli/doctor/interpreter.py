@@ -31,12 +31,7 @@ def components() -> dict[str, tuple[int, ...]]:
 
 
 def psycopg() -> tuple[str | None, str]:
-    """How psycopg reaches libpq.
-
-    Returns:
-        The implementation (``c``, ``binary`` or ``python``; None if psycopg cannot be imported), and libpq's version or
-        why the import failed.
-    """
+    """How psycopg reaches libpq: its implementation, and libpq's version; None and the reason if it cannot."""
     try:
         from psycopg import pq
 
@@ -48,11 +43,7 @@ def psycopg() -> tuple[str | None, str]:
 
 
 def at_exit(version: tuple[int, ...] = sys.version_info[:3]) -> str:
-    """One sentence on what happens to an unclosed synchronous pool at exit (psycopg issues 930 and 954).
-
-    Args:
-        version: of Python; this interpreter's by default.
-    """
+    """One sentence on what happens to an unclosed synchronous pool at exit (psycopg issues 930 and 954)."""
     release = ".".join(str(part) for part in version[:2])
     if version < (3, 13):
         return f"Python {release} ends at once; the server sees the pool's connections drop."

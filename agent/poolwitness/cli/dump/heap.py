@@ -32,12 +32,7 @@ UNKNOWN = (
 
 
 def lines_of(heap: dict[str, Any], config: Config) -> bytes:
-    """The state of a process without the agent, as JSON lines.
-
-    Args:
-        heap: what the script in it wrote.
-        config: whose ``ignore`` applies.
-    """
+    """The state of a process without the agent, as JSON lines, from what the script in it wrote."""
     snapshot = snapshot_of(heap)
     report = StateReport(snapshot, run_rules(snapshot, config)[0])
     unknown = list(UNKNOWN)
@@ -46,26 +41,19 @@ def lines_of(heap: dict[str, Any], config: Config) -> bytes:
     threads = [
         thread_event(str(thread["name"]), bool(thread["main"]), _stack(thread["stack"])) for thread in heap["threads"]
     ]
-    events = [
-        report.state("poolwitness dump", "heap", unknown),
-        *report.pool_events(),
-        *threads,
-        *report.findings(),
-    ]
+    events = [report.state("poolwitness dump", "heap", unknown), *report.pool_events(), *threads, *report.findings()]
     return as_lines(with_report_id(events, {"process.pid": heap["pid"], "timestamp": heap["taken_at"]}))
 
 
 def snapshot_of(heap: dict[str, Any]) -> Snapshot:
     """What was found, as a snapshot for the rules and the report."""
     versions = {name: parse_version(text) for name, text in heap["versions"].items()}
-    python = tuple(heap["python"])
+    major, minor, micro = python = tuple(heap["python"])
     return Snapshot(
         taken_at=heap["taken_at"],
         taken_mono=0.0,
         moment="event",
-        process=ProcessRecord(
-            pid=heap["pid"], python=(python[0], python[1], python[2]), versions={"python": python, **versions}
-        ),
+        process=ProcessRecord(heap["pid"], python=(major, minor, micro), versions={"python": python, **versions}),
         pools=tuple(_pool(pool, number, heap["pid"]) for number, pool in enumerate(heap["pools"], start=1)),
     )
 
@@ -84,9 +72,7 @@ def _pool(found: dict[str, Any], number: int, pid: int) -> PoolRecord:
             created_at=math.nan,
             created_in="",
             num_workers=found["num_workers"] or 0,
-            database=Database(
-                host=target.get("host"), port=target.get("port"), dbname=target.get("dbname"), user=target.get("user")
-            ),
+            database=Database(**{name: target.get(name) for name in ("host", "port", "dbname", "user")}),
             pid=pid,
         ),
         life=PoolLife(state=found["state"], retained_by=found["kept_by"]),

@@ -36,12 +36,6 @@ def read_agent_output(directory: Path) -> AgentOutput:
 
     A line that is incomplete or not a JSON object is counted and skipped: a process may have been killed while it
     was writing.
-
-    Args:
-        directory: where the agents wrote.
-
-    Returns:
-        What was read; empty if no process wrote anything.
     """
     output = AgentOutput()
     for path in sorted(directory.glob("*.jsonl")):

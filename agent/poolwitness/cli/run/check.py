@@ -21,10 +21,6 @@ FINDINGS = 23
 def run_checked(command: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run a program to its end and judge what its agents reported.
 
-    Args:
-        command: the program and its arguments.
-        environ: the environment, with the agent in it.
-
     Returns:
         The program's own status if it is not 0 (if a signal killed it, this process dies of the same one), else 23
         if there are findings, else 0; 127 or 126 if it could not be started.
@@ -59,13 +55,7 @@ def _judge(directory: Path, child: ChildExit) -> int:
 
 
 def summary(output: AgentOutput, child: ChildExit, status: int) -> list[str]:
-    """The summary for the user, one sentence per line.
-
-    Args:
-        output: what the program's processes reported.
-        child: how the program ended.
-        status: the exit status that this command will return.
-    """
+    """The summary for the user, one sentence per line; *status* is what this command will return."""
     lines = []
     if output.findings:
         lines.append(f"{plural(len(output.findings), 'finding')}; {_status(child, status)}.")

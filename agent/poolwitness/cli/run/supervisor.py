@@ -46,8 +46,7 @@ class ChildExit:
     def exit_like_child(self) -> int:
         """Kill this process with the signal that killed the child, or return the status to exit with.
 
-        Returns:
-            The child's own status; 128 + n if signal n killed it but cannot kill this process, for example as pid 1.
+        That is the child's own, or 128 + n if signal n killed it but cannot kill this process, for example as pid 1.
         """
         if self.signal_name is None:
             return self.returncode
@@ -65,16 +64,7 @@ class ChildExit:
 
 
 def run_child(command: Sequence[str], environ: Mapping[str, str], directory: str | None = None) -> ChildExit:
-    """Run a program to its end, in this process's process group, and pass signals on to it.
-
-    Args:
-        command: the program, looked up on PATH, and its arguments.
-        environ: the program's whole environment.
-        directory: its working directory; this process's by default.
-
-    Raises:
-        OSError: it could not be started.
-    """
+    """Run a program to its end, in this process's process group, and pass signals on to it."""
     with _received_signals() as received:
         child = subprocess.Popen(list(command), env=dict(environ), cwd=directory, close_fds=False)
         while child.poll() is None:
