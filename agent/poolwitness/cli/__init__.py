@@ -60,6 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = _parse(words)
         status: int = _module(args.command).run(args)
         flush()
+        return status
     except UsageError as error:
         print_message(str(error))
         return USAGE_ERROR
@@ -72,7 +73,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    return status
 
 
 def _parse(words: list[str]) -> argparse.Namespace:

@@ -167,10 +167,10 @@ def events_of(remains: Remains, found: Sequence[Finding]) -> Iterator[tuple[str,
 
 
 def ignore_what_is_no_source(found: Sequence[Finding]) -> None:
-    """Keep the console renderer from reading other files: a file that someone else wrote may name any path."""
-    for finding in found:
-        if finding.at is not None and not _is_source(finding.at.file):
-            linecache.cache[finding.at.file] = (0, None, [], finding.at.file)
+    """Keep the console renderer from reading other files: a black box from another user may name any path."""
+    for file in {finding.at.file for finding in found if finding.at is not None}:
+        if not _is_source(file):
+            linecache.cache[file] = (0, None, [], file)
 
 
 def _is_source(path: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from poolwitness.model.records import Frame
+from poolwitness.model.locations import Frame
 from poolwitness.model.wording import at_line, out_of, plural, short_path
 from poolwitness.report.redact import clean_text
 

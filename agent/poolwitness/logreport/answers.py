@@ -139,14 +139,13 @@ def build_report(store: Store, stats: ReadStats) -> Report:
 
 def create_views(store: Store) -> None:
     """Create the views, with the week that ends at the newest event; events more than a day ahead are ignored."""
-    for view in queries.VIEWS:
-        store.connection.execute(queries.sql(view).replace("CREATE VIEW", "CREATE OR REPLACE VIEW"))
     latest = int(time.time() * MICROSECONDS) + DAY
     newest = store.one(f"SELECT max(moment) AS at FROM events WHERE moment <= {latest}")["at"] or 0
     store.connection.execute(
         f"CREATE OR REPLACE VIEW time_window AS SELECT {newest} AS until_at, {newest - WEEK} AS now_from, "
         f"{newest - 2 * WEEK} AS before_from"
     )
+    store.connection.execute(queries.sql("faults").replace("CREATE VIEW", "CREATE OR REPLACE VIEW"))
 
 
 def _by_findings(faults: Iterable[Fault]) -> list[Fault]:

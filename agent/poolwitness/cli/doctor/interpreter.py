@@ -23,11 +23,8 @@ def versions() -> dict[str, str | None]:
 
 def components() -> dict[str, tuple[int, ...]]:
     """The versions in the form that the table of known defects uses."""
-    installed: dict[str, tuple[int, ...]] = {"python": tuple(sys.version_info[:3])}
-    for package, text in versions().items():
-        if text is not None and package in COMPONENTS:
-            installed[package] = parse_version(text)
-    return installed
+    packages = {name: parse_version(text) for name, text in versions().items() if text and name in COMPONENTS}
+    return {"python": tuple(sys.version_info[:3]), **packages}
 
 
 def psycopg() -> tuple[str | None, str]:

@@ -27,11 +27,7 @@ LARGEST_PID = 2**31 - 1
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "pid": {"metavar": "PID", "help": "the number of a running Python process"},
-    "--format": {
-        "choices": ("console", "json"),
-        "default": "console",
-        "help": "console for people, json for programs",
-    },
+    "--format": {"choices": ("console", "json"), "default": "console", "help": "console for people, json for programs"},
     "--timeout": {
         "metavar": "S",
         "default": str(PATIENCE_S),

@@ -38,9 +38,7 @@ def lines_of(heap: dict[str, Any], config: Config) -> bytes:
     unknown = list(UNKNOWN)
     if heap["frozen"]:
         unknown.append(f"pools among the {heap['frozen']} objects that the program hid from us with gc.freeze()")
-    threads = [
-        thread_event(str(thread["name"]), bool(thread["main"]), _stack(thread["stack"])) for thread in heap["threads"]
-    ]
+    threads = [thread_event(str(each["name"]), bool(each["main"]), _stack(each["stack"])) for each in heap["threads"]]
     events = [report.state("poolwitness dump", "heap", unknown), *report.pool_events(), *threads, *report.findings()]
     return as_lines(with_report_id(events, {"process.pid": heap["pid"], "timestamp": heap["taken_at"]}))
 
@@ -108,8 +106,6 @@ def _checkout(found: dict[str, Any], number: int) -> CheckoutRecord:
 
 def _stack(places: list[list[Any]]) -> Stack | None:
     frames = tuple(Frame(str(file), int(line), str(function), str(kind)) for file, line, function, kind in places)
-    for wanted in ("application", "installed", "stdlib"):
-        for frame in frames:
-            if frame.kind == wanted:
-                return Stack(frames, frame)
-    return Stack(frames, None) if frames else None
+    kinds = ("application", "installed", "stdlib")
+    origin = next((frame for kind in kinds for frame in frames if frame.kind == kind), None)
+    return Stack(frames, origin) if frames else None

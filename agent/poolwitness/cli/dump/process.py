@@ -53,9 +53,11 @@ def inspect(pid: int) -> Process:
     except OSError:
         # A kernel thread has none, and that of a privileged process is hidden.
         exe = ""
-    series = _series(pid, exe)
+    # Embedded (uWSGI, frozen programs), or a name without a version: look at the libraries that are loaded.
+    maps = _read(f"/proc/{pid}/maps").splitlines()
+    series = next((found for path in (exe, *maps) if (found := _series_of(path)) is not None), None)
     name = status.get("Name", "?")
-    if series is None and exe and _read(f"/proc/{pid}/maps"):
+    if series is None and exe and maps:
         raise Unanswered(f"process {pid} ({name}) is not a Python process, or has only just been started.")
     if not exe and uid == 0 and "VmSize" not in status:
         raise Unanswered(f"process {pid} ({name}) is a thread of the kernel, not a Python process.")
@@ -89,12 +91,6 @@ def _status(pid: int) -> dict[str, str]:
     if not text:
         raise Unanswered(f"there is no process {pid}.")
     return {key: value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())}
-
-
-def _series(pid: int, exe: str) -> tuple[int, int] | None:
-    # Embedded (uWSGI, frozen programs), or a name without a version: look at the libraries that are loaded.
-    candidates = (exe, *_read(f"/proc/{pid}/maps").splitlines())
-    return next((series for path in candidates if (series := _series_of(path)) is not None), None)
 
 
 def _series_of(path: str) -> tuple[int, int] | None:

@@ -14,6 +14,7 @@ import signal
 import sys
 import tempfile
 import time
+from functools import partial
 from importlib import resources
 from pathlib import Path
 
@@ -92,7 +93,7 @@ def ask(process: Process, deadline_mono: float, wake: str = "") -> bytes:
     answered = False
     try:
         # The answer is read through this descriptor only: the folder belongs to the process's user, who may replace it.
-        with open(folder / "answer", "xb+", buffering=0, opener=_open_privately) as answer:
+        with open(folder / "answer", "xb+", buffering=0, opener=partial(os.open, mode=0o600)) as answer:
             (folder / "start.py").write_text(_START % str(folder), encoding="utf-8")
             (folder / "look.py").write_bytes(resources.files(__package__).joinpath("injected.py").read_bytes())
             if _is_anothers(process):
@@ -147,10 +148,6 @@ def _wait_for(answer: int, process: Process, deadline_mono: float) -> bytes:
                 raise Unasked(f"process {process.pid} {unfinished}")
             raise TimeoutError
         time.sleep(_LOOK_S)
-
-
-def _open_privately(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _is_anothers(process: Process) -> bool:

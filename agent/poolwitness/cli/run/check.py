@@ -32,11 +32,10 @@ def run_checked(command: Sequence[str], environ: Mapping[str, str]) -> int:
         print_message(f"{shlex.quote(command[0])} runs unchecked, for there is no temporary directory: {reason}.")
         return replace_process(command, environ)
     try:
-        try:
-            child = run_child(command, {**environ, "POOLWITNESS_CHECK_DIR": str(directory)})
-        except (OSError, ValueError) as error:
-            return report_start_failure(command[0], error)
+        child = run_child(command, {**environ, "POOLWITNESS_CHECK_DIR": str(directory)})
         status = _judge(directory, child)
+    except (OSError, ValueError) as error:
+        return report_start_failure(command[0], error)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     return child.exit_like_child() if child.returncode else status
@@ -59,10 +58,10 @@ def summary(output: AgentOutput, child: ChildExit, status: int) -> list[str]:
     lines = []
     if output.findings:
         lines.append(f"{plural(len(output.findings), 'finding')}; {_status(child, status)}.")
-        places = Counter((finding.rule, finding.name, _at(finding)) for finding in output.findings)
-        width = max(len(f"{rule} {name}") for rule, name, _ in places)
-        for (rule, name, place), times in sorted(places.items()):
-            lines.append(f"  {f'{rule} {name}':<{width}}  {place}{f'  ({times} times)' if times > 1 else ''}")
+        places = Counter((f"{each.rule} {each.name}", _at(each)) for each in output.findings)
+        width = max(len(rule) for rule, _ in places)
+        for (rule, place), times in sorted(places.items()):
+            lines.append(f"  {rule:<{width}}  {place}{f'  ({times} times)' if times > 1 else ''}")
     elif output.pids:
         lines.append(f"no findings; {_status(child, status)}.")
     else:
@@ -104,6 +103,4 @@ def _status(child: ChildExit, status: int) -> str:
 
 
 def _at(finding: ReportedFinding) -> str:
-    if not finding.file:
-        return "no line known"
-    return f"{short_path(finding.file)}:{finding.line}"
+    return f"{short_path(finding.file)}:{finding.line}" if finding.file else "no line known"

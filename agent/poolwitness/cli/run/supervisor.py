@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import FrameType
 from typing import Any
 
 from poolwitness.cli.output import flush
@@ -91,7 +90,8 @@ def _received_signals() -> Iterator[Callable[[subprocess.Popen[bytes]], Iterator
         for number in (*FROM_TERMINAL, *FROM_OTHERS, *CHILD_ENDED):
             # A signal that this process ignores (nohup, a background job of a shell) is ignored by the child too.
             if number in CHILD_ENDED or signal.getsignal(number) is not signal.SIG_IGN:
-                before[number] = signal.signal(number, _no_op)
+                # A handler that does nothing: a signal without a handler is not written to the pipe.
+                before[number] = signal.signal(number, lambda *_: None)
         yield lambda child: _wait(read_end, child)
     finally:
         for number, handler in before.items():
@@ -109,23 +109,14 @@ def _wait(read_end: int, child: subprocess.Popen[bytes]) -> Iterator[int]:
     yield from (number for number in os.read(read_end, 512) if number not in CHILD_ENDED)
 
 
-def _no_op(number: int, frame: FrameType | None) -> None:
-    """A handler that does nothing: a signal without a handler is not written to the pipe."""
-
-
 def _in_foreground_group() -> bool:
     if os.name == "nt":
         return True
     try:
-        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
+        with open("/dev/tty", "rb", buffering=0) as terminal:
+            return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
     except OSError:
         return False
-    try:
-        return os.tcgetpgrp(terminal) == os.getpgrp()
-    except OSError:
-        return False
-    finally:
-        os.close(terminal)
 
 
 def _disable_core_dump() -> None:
