@@ -83,23 +83,14 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One step of the timeline: the maximum of each number during the step, and the findings."""
-
-    pools: int
-    connections: int
-    threads: int
-    findings: int
-
-
-@dataclass(frozen=True, slots=True)
 class Report:
     """Everything that is rendered."""
 
     stats: ReadStats
     totals: Totals
     faults: tuple[Fault, ...]
-    timeline: tuple[Step, ...]
+    # For each step the maximum numbers of ``pools``, ``connections`` and ``threads`` during it, and its ``findings``.
+    timeline: list[dict[str, int]]
 
     @property
     def unresolved(self) -> list[Fault]:
@@ -134,7 +125,7 @@ def build_report(store: Store, stats: ReadStats) -> Report:
     totals = Totals(**{name: int(value or 0) for name, value in store.one(queries.sql("totals")).items()})
     faults = tuple(_fault(row) for row in store.rows(queries.sql("all_faults")))
     stats = replace(stats, troubles=[_printable(trouble).replace("\n", "�") for trouble in stats.troubles])
-    return Report(stats, totals, faults, _timeline(store) if totals.events else ())
+    return Report(stats, totals, faults, _timeline(store) if totals.events else [])
 
 
 def create_views(store: Store) -> None:
@@ -159,7 +150,7 @@ def _fault(row: dict[str, Any]) -> Fault:
     return Fault(**values)
 
 
-def _timeline(store: Store) -> tuple[Step, ...]:
+def _timeline(store: Store) -> list[dict[str, int]]:
     changes = {row["step"]: row for row in store.rows(queries.sql("timeline"))}
     found = {row["step"]: int(row["findings"]) for row in store.rows(queries.sql("finding_counts"))}
     steps = []
@@ -169,8 +160,8 @@ def _timeline(store: Store) -> tuple[Step, ...]:
         if row := changes.get(number):
             peak = {name: max(peak[name], int(row[name])) for name in current}
             current = {name: int(row[f"{name}_after"]) for name in current}
-        steps.append(Step(**peak, findings=found.get(number, 0)))
-    return tuple(steps)
+        steps.append({**peak, "findings": found.get(number, 0)})
+    return steps
 
 
 def _printable(text: str) -> str:

@@ -62,6 +62,11 @@ _TYPES = {"text": "VARCHAR", "integer": "BIGINT", "real": "DOUBLE"}
 _STRUCT = "{" + ", ".join(f'"{key}":"{_TYPES[kind]}"' for key, kind in {**_KINDS, "logger": "text"}.items()) + "}"
 MAX_LINE = 1 << 20  # bytes; no event of ours is longer
 LARGEST_INTEGER = 2**53  # larger JSON integers lose digits, and sums of them overflow
+_VALUES = {
+    "text": "coalesce({0}, '')",
+    "integer": f"least(greatest(coalesce({{0}}, 0), -{LARGEST_INTEGER}), {LARGEST_INTEGER})",
+    "real": "CASE WHEN isfinite({0}) THEN {0} ELSE 0 END",
+}
 _IS_EVENT = "moment IS NOT NULL AND starts_with(event, 'poolwitness.') AND run_id <> ''"
 # A line as text: whether it is not blank, contains our name, looks like an event of ours, and like a lifecycle event.
 # (The event's name is near the beginning; searching whole lines for it would take as long as reading them.)
@@ -151,13 +156,7 @@ def _pool_file(created: str) -> str:
 
 
 def _value(column: Column, prefix: str) -> str:
-    value = f'{prefix}"{column.key}"'
-    if column.kind == "integer":
-        value = f"least(greatest(coalesce({value}, 0), -{LARGEST_INTEGER}), {LARGEST_INTEGER})"
-    elif column.kind == "real":
-        value = f"CASE WHEN isfinite({value}) THEN {value} ELSE 0 END"
-    else:
-        value = f"coalesce({value}, '')"
+    value = _VALUES[column.kind].format(f'{prefix}"{column.key}"')
     if column.lifecycle:
         return value
     return f'CASE WHEN {prefix}"event" IN {_LIFECYCLE_EVENTS} THEN {_empty(column)} ELSE {value} END'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 
 from poolwitness.snapshot.versions import COMPONENTS, parse_version
@@ -12,12 +13,10 @@ PACKAGES = ("psycopg", "psycopg_pool", "psutil", "structlog")
 
 def versions() -> dict[str, str | None]:
     """The version of each relevant package, None if it is not installed; none of them is imported."""
-    found: dict[str, str | None] = {}
+    found: dict[str, str | None] = dict.fromkeys(PACKAGES)
     for package in PACKAGES:
-        try:
+        with suppress(PackageNotFoundError):
             found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = None
     return found
 
 

@@ -68,7 +68,7 @@ class Reader:
         plain = source.is_regular and not is_compressed(source)
         for path, size in self._split(source):
             self.stats.size += size
-            self.read_files([Source(path, 0)])
+            self.read_files([Source(path)])
             os.unlink(path)
             progress(size if plain else 0)
         if not plain:

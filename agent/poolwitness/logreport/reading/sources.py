@@ -10,9 +10,9 @@ import os
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import cast
+from typing import NamedTuple, cast
 
 from poolwitness.logreport.columns import MAX_LINE
 
@@ -26,8 +26,7 @@ class BadSource(Exception):
     """An argument that names nothing to read; the text is one sentence for the user."""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """One file to read: its path, or ``-``, and its size on disk, 0 if unknown."""
 
     path: str
@@ -96,11 +95,6 @@ class ReadStats:
     troubles: list[str] = field(default_factory=list)  # the first files not read to their end, each with the reason
     troubled: int = 0  # how many such files there were
 
-    @property
-    def skipped(self) -> int:
-        """Lines from which nothing was taken, and duplicate events."""
-        return self.other + self.broken + self.too_long + self.duplicates
-
 
 def is_compressed(source: Source) -> bool:
     """Whether a regular file is compressed; also False if it cannot be read, which is reported when it is read."""
@@ -109,13 +103,6 @@ def is_compressed(source: Source) -> bool:
             return _decompressed(file) is not file
     except OSError:
         return False
-
-
-@contextmanager
-def _open(source: Source) -> Iterator[io.BufferedIOBase]:
-    stdin = nullcontext(cast("io.BufferedReader", sys.stdin.buffer))
-    with stdin if source.path == STDIN else open(source.path, "rb") as file:
-        yield _decompressed(file)
 
 
 def _decompressed(file: io.BufferedReader) -> io.BufferedIOBase:
@@ -131,9 +118,10 @@ def _decompressed(file: io.BufferedReader) -> io.BufferedIOBase:
 def read_chunks(source: Source, stats: ReadStats) -> Iterator[bytes]:
     """A file's bytes, a megabyte at a time; a read error is recorded in *stats* and ends it."""
     try:
-        with _open(source) as file:
+        with nullcontext(sys.stdin.buffer) if source.path == STDIN else open(source.path, "rb") as file:
+            content = _decompressed(cast("io.BufferedReader", file))
             # read1, because read() would lose a whole chunk of a truncated file.
-            while chunk := file.read1(CHUNK):
+            while chunk := content.read1(CHUNK):
                 yield chunk
     except _READ_ERRORS as error:
         stats.troubled += 1

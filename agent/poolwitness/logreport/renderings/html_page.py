@@ -105,7 +105,7 @@ def _timeline(report: Report) -> list[str]:
     if not report.timeline:
         return []
     charts = [
-        _chart(name, [getattr(step, name) for step in report.timeline], bars=name == "findings")
+        _chart(name, [step[name] for step in report.timeline], bars=name == "findings")
         for name in ("pools", "connections", "threads", "findings")
     ]
     first, last = (escape(wording.format_minute(at)) for at in (report.totals.first_at, report.totals.last_at))

@@ -14,9 +14,10 @@ VERSION = "1.0"
 
 def render(report: Report) -> str:
     """One JSON object, with a newline."""
-    totals = _fields(report.totals)
+    stats, totals = report.stats, _fields(report.totals)
     if not report.totals.events:
         totals.update(first_at=None, last_at=None)
+    skipped = stats.other + stats.broken + stats.too_long + stats.duplicates
     document = {
         "version": VERSION,
         "verdict": wording.status(report),
@@ -26,8 +27,8 @@ def render(report: Report) -> str:
         "worse": [fault.fingerprint for fault in report.worse],
         "resolved": [fault.fingerprint for fault in report.resolved],
         "faults": [_fields(fault) for fault in report.faults],
-        "timeline": [dataclasses.asdict(step) for step in report.timeline],
-        "read": {**dataclasses.asdict(report.stats), "skipped": report.stats.skipped},
+        "timeline": report.timeline,
+        "read": {**dataclasses.asdict(stats), "skipped": skipped},
     }
     return json.dumps(document, ensure_ascii=True, allow_nan=False, indent=1) + "\n"
 
