@@ -44,8 +44,8 @@ def test_the_installed_command_is_the_same() -> None:
 def test_help_names_every_command() -> None:
     run = cli("--help")
     assert run.returncode == 0
-    for name, command in COMMANDS.items():
-        assert re.search(rf"(?m)^ +{name}\s+{re.escape(command.summary.split()[0])}", run.stdout)
+    for name, (_, summary) in COMMANDS.items():
+        assert re.search(rf"(?m)^ +{name}\s+{re.escape(summary.split()[0])}", run.stdout)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

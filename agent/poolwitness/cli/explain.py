@@ -7,6 +7,7 @@ import difflib
 import os
 import re
 import sys
+from typing import Any
 
 from poolwitness.cli.output import UsageError
 from poolwitness.diagnose import pages
@@ -15,12 +16,10 @@ from poolwitness.diagnose.registry import RULES
 _BOLD, _CYAN, _PLAIN = "\033[1m", "\033[36m", "\033[0m"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The rule, by code or by name."""
-    example = RULES[min(RULES)]
-    parser.add_argument(
-        "rule", nargs="?", metavar="RULE", help=f"a code or a name, such as {example.code} or {example.name}"
-    )
+_EXAMPLE = RULES[min(RULES)]
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "rule": {"nargs": "?", "metavar": "RULE", "help": f"a code or a name, such as {_EXAMPLE.code} or {_EXAMPLE.name}"},
+}
 
 
 def run(args: argparse.Namespace) -> int:
@@ -36,10 +35,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def find_code(rule: str) -> str:
-    """The code of a rule.
-
-    Args:
-        rule: its code or its name, in any case.
+    """The code of a rule, which is named by its code or its name, in any case.
 
     Raises:
         UsageError: there is no such rule; the message names the most similar one.

@@ -34,24 +34,19 @@ MOST_EVENTS = 10_000
 LARGEST_SOURCE = 4 * 1024 * 1024
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The directory, the format, and whether to keep what was told."""
-    parser.add_argument("directory", metavar="DIR", help="what POOLWITNESS_BLACKBOX was set to")
-    parser.add_argument(
-        "--format",
-        choices=("auto", "console", "json"),
-        default="auto",
-        help="console for people, json for programs; by default console on a terminal and json elsewhere",
-    )
-    parser.add_argument("--keep", action="store_true", help="leave the files where they are, to be told again")
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "directory": {"metavar": "DIR", "help": "what POOLWITNESS_BLACKBOX was set to"},
+    "--format": {
+        "choices": ("auto", "console", "json"),
+        "default": "auto",
+        "help": "console for people, json for programs; by default console on a terminal and json elsewhere",
+    },
+    "--keep": {"action": "store_true", "help": "leave the files where they are, to be told again"},
+}
 
 
 def run(args: argparse.Namespace) -> int:
-    """Tell of every dead process and remove its file; those of living ones are left alone.
-
-    Returns:
-        1 where a file could not be read, or could not be removed; else 0, whatever was found.
-    """
+    """Report on every dead process and remove its file; 1 if a file could not be read or removed."""
     try:
         paths = reader.paths(args.directory)
     except OSError as error:
@@ -59,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"{args.directory} cannot be read ({reason}): name the directory of black boxes.") from error
     console = args.format == "console" or (args.format == "auto" and sys.stdout.isatty())
     sink = StdoutSink(console)
-    status = told = alive = 0
+    status = reported = alive = 0
     for path in paths:
         try:
             remains = reader.read(path)
@@ -75,13 +70,13 @@ def run(args: argparse.Namespace) -> int:
             status = 1
             continue
         if remains is not None:
-            tell(remains, sink)
-            told += 1
+            report_on(remains, sink)
+            reported += 1
         if not args.keep and not _removed(path):
             status = 1
     if alive:
         print_message(f"{plural(alive, 'file')} of living processes left alone.")
-    if not told:
+    if not reported:
         print_message(f"no dead process has left anything to tell in {args.directory}.")
     return status
 
@@ -93,7 +88,8 @@ class StdoutSink:
 
     def __init__(self, console: bool) -> None:
         self.console = console
-        self.render = ConsoleRenderer(_coloured()) if console else render_json
+        colored = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        self.render = ConsoleRenderer(colored) if console else render_json
         self.error: OSError | None = None
 
     def accept(self, event: dict[str, Any], patience_s: float) -> bool:
@@ -102,11 +98,7 @@ class StdoutSink:
         return True
 
     def write(self, data: bytes) -> None:
-        """Write some bytes.
-
-        Raises:
-            OSError: the reader is gone, or the disk is full.
-        """
+        """Write some bytes."""
         try:
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
@@ -115,15 +107,11 @@ class StdoutSink:
             raise
 
 
-def tell(remains: DeadProcess, sink: StdoutSink) -> None:
-    """Tell all that a process left.
-
-    Args:
-        remains: what was read.
-        sink: where to.
+def report_on(remains: DeadProcess, sink: StdoutSink) -> None:
+    """Report all that a process left.
 
     Raises:
-        OSError: it could not be written whole, so it has not been told.
+        OSError: it could not be written whole.
     """
     config = Config.from_environ(os.environ)
     config = config._replace(ignore=(*config.ignore, *remains.ignore))
@@ -138,20 +126,15 @@ def tell(remains: DeadProcess, sink: StdoutSink) -> None:
     else:
         for name, event in events:
             pipeline.emit(name, event)
-    teller = Reporter(pipeline, Guard("report"))
+    reporter = Reporter(pipeline, Guard("report"))
     for finding in found:
-        teller.report(finding, common)
+        reporter.report(finding, common)
     if sink.error is not None:
         raise sink.error
 
 
 def events_of(remains: DeadProcess, found: Sequence[Finding]) -> Iterator[tuple[str, Event]]:
-    """Everything but the findings, as event names and fields.
-
-    Args:
-        remains: what was read.
-        found: the findings that follow.
-    """
+    """Everything but the findings, which follow, as event names and fields."""
     snapshot = remains.snapshot
     report = StateReport(snapshot, found, remains.waiting, ended=True, most=MOST_EVENTS)
     process = report.process_fields()
@@ -183,10 +166,10 @@ def events_of(remains: DeadProcess, found: Sequence[Finding]) -> Iterator[tuple[
 
 
 def ignore_what_is_no_source(found: Sequence[Finding]) -> None:
-    """Keep the console renderer from reading other files: a file that someone else wrote may name any path."""
-    for finding in found:
-        if finding.at is not None and not _is_source(finding.at.file):
-            linecache.cache[finding.at.file] = (0, None, [], finding.at.file)
+    """Keep the console renderer from reading other files: a black box from another user may name any path."""
+    for file in {finding.at.file for finding in found if finding.at is not None}:
+        if not _is_source(file):
+            linecache.cache[file] = (0, None, [], file)
 
 
 def _is_source(path: str) -> bool:
@@ -206,7 +189,3 @@ def _removed(path: str) -> bool:
         print_message(f"{path} could not be removed ({error.strerror or error}) and will be told again.")
         return False
     return True
-
-
-def _coloured() -> bool:
-    return sys.stdout.isatty() and "NO_COLOR" not in os.environ

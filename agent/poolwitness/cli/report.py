@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poolwitness.cli.output import UsageError, print_message
@@ -19,35 +20,27 @@ if TYPE_CHECKING:
     from poolwitness.logreport.reading.reader import Progress
     from poolwitness.logreport.reading.sources import Source
 
-FORMATS = ("auto", "console", "json", "sarif", "github", "gitlab", "markdown")
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The files, the format, and where to keep the database."""
-    parser.add_argument(
-        "files",
-        nargs="+",
-        metavar="FILE",
-        help="logs with the agent's lines in them, folders of such, or - for standard input; gzip, bzip2 and xz too",
-    )
-    parser.add_argument(
-        "--format",
-        choices=FORMATS,
-        default="auto",
-        help="by default console on a terminal and json elsewhere",
-    )
-    parser.add_argument("--html", metavar="FILE", help="write a page for people too, one file that needs nothing else")
-    parser.add_argument(
-        "--database", metavar="FILE", help="keep the table of events in this DuckDB file, for questions of your own"
-    )
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "files": {
+        "nargs": "+",
+        "metavar": "FILE",
+        "help": "logs with the agent's lines in them, folders of such, or - for standard input; gzip, bzip2 and xz too",
+    },
+    "--format": {
+        "choices": ("auto", "console", "json", "sarif", "github", "gitlab", "markdown"),
+        "default": "auto",
+        "help": "by default console on a terminal and json elsewhere",
+    },
+    "--html": {"metavar": "FILE", "help": "write a page for people too, one file that needs nothing else"},
+    "--database": {
+        "metavar": "FILE",
+        "help": "keep the table of events in this DuckDB file, for questions of your own",
+    },
+}
 
 
 def run(args: argparse.Namespace) -> int:
-    """Read all files, then print the report.
-
-    Returns:
-        0, whatever was found or skipped; 128 + n if signal n interrupted it.
-    """
+    """Read all files, then print the report; 128 + n if signal n interrupted it, else 0, whatever was found."""
     try:
         import duckdb  # noqa: F401
         import rich  # noqa: F401
@@ -77,14 +70,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 class Interruption:
-    """Ctrl-C and SIGTERM while files are read: reading stops, and the temporary folder is removed.
-
-    Attributes:
-        signal: the number of the signal that was received.
-    """
+    """Ctrl-C and SIGTERM while files are read: reading stops, and the temporary folder is removed."""
 
     def __init__(self) -> None:
-        self.signal: int | None = None
+        self.signal: int | None = None  # the number of the one that was received
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Interruption:
@@ -108,16 +97,7 @@ class Interruption:
 
 
 def read(sources: Sequence[Source], database: str | None, interruption: Interruption) -> Report:
-    """Read files and build the report.
-
-    Args:
-        sources: the files.
-        database: a file to keep the database in, which must not exist yet.
-        interruption: tells whether to stop.
-
-    Raises:
-        UsageError: the database exists, or cannot be created.
-    """
+    """Read files and build the report; the database is kept in the file of that name, which must not exist yet."""
     import duckdb
 
     from poolwitness.logreport.answers import build_report
@@ -166,17 +146,12 @@ def show(report: Report, format: str) -> None:
 
 
 def write_page(report: Report, path: str) -> None:
-    """Write the HTML page to a file, and print where it is.
-
-    Raises:
-        UsageError: the file cannot be written.
-    """
+    """Write the HTML page to a file, and print where it is."""
     from poolwitness.logreport.renderings import html_page
 
     text = html_page.render(report)
     try:
-        with open(path, "w", encoding="utf-8", errors="replace") as file:
-            file.write(text)
+        Path(path).write_text(text, encoding="utf-8", errors="replace")
     except OSError as error:
         raise UsageError(f"{path!r} cannot be written ({error.strerror}): name another file for the page.") from error
     print_message(f"the report is in {path}.")
@@ -186,8 +161,7 @@ def write_page(report: Report, path: str) -> None:
 def progress_bar(sources: Sequence[Source]) -> Iterator[tuple[Progress, Callable[[], None]]]:
     """A progress bar on stderr if that is a terminal.
 
-    Yields:
-        A function to call with the number of bytes read, and one to call when all are read.
+    Yields a function to call with the number of bytes read, and one to call when all are read.
     """
     total = sum(source.size for source in sources)
     if sys.stderr is None or not sys.stderr.isatty():

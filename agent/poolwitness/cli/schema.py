@@ -8,10 +8,6 @@ from poolwitness.contract.json_schema import shipped
 from poolwitness.contract.lnav import lnav_format
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Neither command has arguments."""
-
-
 def run(args: argparse.Namespace) -> int:
     """Print the document."""
     print(lnav_format() if args.command == "lnav-format" else shipped(), end="")

@@ -8,10 +8,6 @@ from pathlib import Path
 from poolwitness.cli.output import print_message
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command has no arguments."""
-
-
 def run(args: argparse.Namespace) -> int:
     """Print the directory and nothing else, so that a shell can use it in ``$(…)``."""
     directory = path()

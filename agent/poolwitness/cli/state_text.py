@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from poolwitness.model.wording import out_of, plural, short_path
+from poolwitness.model.locations import Frame
+from poolwitness.model.wording import at_line, out_of, plural, short_path
 from poolwitness.report.redact import clean_text
 
 MOST_CHECKOUTS = 50
@@ -17,56 +18,51 @@ _ANSWERED_BY = {
 Event = dict[str, Any]
 
 
-def text_of(events: Sequence[Event], with_findings: bool = True) -> str:
-    """A report as lines.
-
-    Args:
-        events: of one report; the first is about the process. Another process may have sent them, so texts are cleaned.
-        with_findings: whether to include the findings.
-    """
-    lines = [*_process(events[0]), *_pools(events), *_left_out(events[0])]
-    if with_findings:
-        lines += _findings(events)
-    lines += _unknown(events[0])
+def text_of(events: Sequence[Event]) -> str:
+    """The events of one report as lines. The first is about the process, which may be another: texts are cleaned."""
+    head = events[0]
+    ended = head["event"] == "poolwitness.postmortem"
+    lines = [f"poolwitness: {head['message']}" if ended else _process(head), *_pools(events, ended)]
+    closed = head.get("poolwitness.pools_closed", 0)
+    if closed and not ended:
+        lines += ["", f"{plural(closed, 'closed pool')} not shown"]
+    if head.get("poolwitness.left_out"):
+        lines += ["", f"{head['poolwitness.left_out']} more had no room in the report"]
+    lines += _findings(events)
+    if head.get("poolwitness.unknown"):
+        lines += ["", "not known", *(f"  {sentence}" for sentence in head["poolwitness.unknown"])]
     return "\n".join(clean_text(line) for line in lines) + "\n"
 
 
-def _process(head: Event) -> Iterator[str]:
-    if head["event"] == "poolwitness.postmortem":
-        yield f"poolwitness: {head['message']}"
-        return
-    releases = {name.rpartition(".")[2]: release for name, release in _family(head, "poolwitness.version.")}
+def _process(head: Event) -> str:
+    prefix = "poolwitness.version."
+    releases = {name[len(prefix) :]: release for name, release in head.items() if name.startswith(prefix)}
     python = releases.pop("python", "of an unknown version")
     others = "".join(f", {name} {release}" for name, release in releases.items())
     answered = _ANSWERED_BY.get(head.get("poolwitness.answered_by", ""), "?")
-    yield f"process {head['process.pid']}: Python {python}{others}; {answered}"
+    return f"process {head['process.pid']}: Python {python}{others}; {answered}"
 
 
-def _pools(events: Sequence[Event]) -> Iterator[str]:
-    head = events[0]
+def _pools(events: Sequence[Event], ended: bool) -> Iterator[str]:
     pools = [event for event in events if event["event"] == "poolwitness.pool.state"]
     if not pools:
         yield "no pool is open"
     pools.sort(key=lambda pool: (-_count(pool, "requests_waiting"), -_count(pool, "connections_out")))
     for pool in pools:
         yield ""
-        yield from _pool(pool, head["event"] == "poolwitness.postmortem")
+        yield from _pool(pool, ended)
         own = [event for event in events if event.get("poolwitness.pool.id") == pool["poolwitness.pool.id"]]
         for event in own:
             if event["event"] == "poolwitness.worker" and event.get("poolwitness.worker.task") is None:
                 yield f"  {event['message']}"
         holders = [event for event in own if event["event"] == "poolwitness.holder"]
         for holder in holders[:MOST_CHECKOUTS]:
-            yield from _holder(holder, head["event"] == "poolwitness.postmortem")
+            yield from _holder(holder, ended)
         if len(holders) > MOST_CHECKOUTS:
             yield f"  and {len(holders) - MOST_CHECKOUTS} more"
         for event in own:
             if event["event"] == "poolwitness.request":
                 yield f"  waiting {event['poolwitness.waited_s']:8.1f} s  {_line(event)}  by {_who(event)}"
-    closed = head.get("poolwitness.pools_closed", 0)
-    if closed and head["event"] != "poolwitness.postmortem":
-        yield ""
-        yield f"{plural(closed, 'closed pool')} not shown"
 
 
 def _pool(pool: Event, ended: bool) -> Iterator[str]:
@@ -125,20 +121,6 @@ def _findings(events: Sequence[Event]) -> Iterator[str]:
         yield f"      fix: {event['poolwitness.fix']}"
 
 
-def _left_out(head: Event) -> Iterator[str]:
-    if head.get("poolwitness.left_out"):
-        yield ""
-        yield f"{head['poolwitness.left_out']} more had no room in the report"
-
-
-def _unknown(head: Event) -> Iterator[str]:
-    if head.get("poolwitness.unknown"):
-        yield ""
-        yield "not known"
-    for sentence in head.get("poolwitness.unknown", ()):
-        yield f"  {sentence}"
-
-
 def _who(event: Event) -> str:
     if "poolwitness.holder" not in event:
         return "an unknown holder"
@@ -149,9 +131,7 @@ def _who(event: Event) -> str:
 def _line(event: Event) -> str:
     if "code.file.path" not in event:
         return "an unknown line"
-    function = event.get("code.function.name", "")
-    within = "" if function.startswith("<module") else f" in {function}"
-    return f"{short_path(event['code.file.path'])}:{event['code.line.number']}{within}"
+    return at_line(Frame(event["code.file.path"], event["code.line.number"], event.get("code.function.name", ""), ""))
 
 
 def _short(place: str) -> str:
@@ -165,10 +145,6 @@ def _database(pool: Event) -> str:
         return ""
     port = f":{pool['server.port']}" if "server.port" in pool else ""
     return f"; {host or 'local'}{port}/{name or ''}"
-
-
-def _family(event: Event, prefix: str) -> Iterator[tuple[str, Any]]:
-    return ((name, value) for name, value in event.items() if name.startswith(prefix))
 
 
 def _count(event: Event, name: str) -> int:

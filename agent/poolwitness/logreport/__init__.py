@@ -1,4 +1,1 @@
-"""What ``poolwitness report`` is made of: read logs into a table, query it, and render the result.
-
-Only that command imports it; it is never loaded in a program with the agent.
-"""
+"""What ``poolwitness report`` is made of: reads logs into a table, queries it, and renders the result."""

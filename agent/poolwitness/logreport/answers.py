@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from poolwitness.logreport import queries
-from poolwitness.logreport.reading.stats import ReadStats
+from poolwitness.logreport.reading.sources import ReadStats
 from poolwitness.logreport.store import Store
 
 MICROSECONDS = 1_000_000
@@ -82,87 +83,74 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One step of the timeline: the maximum of each number during the step, and the findings."""
-
-    pools: int
-    connections: int
-    threads: int
-    findings: int
-
-
-@dataclass(frozen=True, slots=True)
 class Report:
     """Everything that is rendered."""
 
     stats: ReadStats
     totals: Totals
     faults: tuple[Fault, ...]
-    timeline: tuple[Step, ...]
+    # For each step the maximum numbers of ``pools``, ``connections`` and ``threads`` during it, and its ``findings``.
+    timeline: list[dict[str, int]]
+
+    @property
+    def unresolved(self) -> list[Fault]:
+        """The faults that are not resolved: first those that leak, and among equals those with the most findings."""
+        return sorted(_by_findings(fault for fault in self.faults if not fault.resolved), key=lambda one: not one.leaks)
 
     @property
     def leaks(self) -> list[Fault]:
         """The unresolved faults that leak, the worst first."""
-        return _by_findings([fault for fault in self.faults if fault.leaks and not fault.resolved])
+        return [fault for fault in self.unresolved if fault.leaks]
 
     @property
     def others(self) -> list[Fault]:
         """The other unresolved faults."""
-        return _by_findings([fault for fault in self.faults if not fault.leaks and not fault.resolved])
+        return [fault for fault in self.unresolved if not fault.leaks]
 
     @property
     def worse(self) -> list[Fault]:
         """The unresolved faults that are new since last week, came back, or got worse per process that ran."""
-        found = [fault for fault in self.faults if fault.trend in WORSE and not fault.resolved]
+        found = [fault for fault in self.unresolved if fault.trend in WORSE]
         return sorted(found, key=lambda fault: (-fault.findings_now, fault.fingerprint))
 
     @property
     def resolved(self) -> list[Fault]:
         """Faults not seen for a week though their pools were opened, and suspicions that were resolved."""
-        return _by_findings([fault for fault in self.faults if fault.resolved])
+        return _by_findings(fault for fault in self.faults if fault.resolved)
 
 
 def build_report(store: Store, stats: ReadStats) -> Report:
-    """Run all queries.
-
-    Args:
-        store: the events that were read.
-        stats: the counts of the reading.
-    """
+    """Run all queries over the events that were read."""
     create_views(store)
     totals = Totals(**{name: int(value or 0) for name, value in store.one(queries.sql("totals")).items()})
     faults = tuple(_fault(row) for row in store.rows(queries.sql("all_faults")))
     stats = replace(stats, troubles=[_printable(trouble).replace("\n", "�") for trouble in stats.troubles])
-    return Report(stats, totals, faults, _timeline(store) if totals.events else ())
+    return Report(stats, totals, faults, _timeline(store) if totals.events else [])
 
 
 def create_views(store: Store) -> None:
     """Create the views, with the week that ends at the newest event; events more than a day ahead are ignored."""
-    for view in queries.VIEWS:
-        store.connection.execute(queries.sql(view).replace("CREATE VIEW", "CREATE OR REPLACE VIEW"))
     latest = int(time.time() * MICROSECONDS) + DAY
     newest = store.one(f"SELECT max(moment) AS at FROM events WHERE moment <= {latest}")["at"] or 0
     store.connection.execute(
         f"CREATE OR REPLACE VIEW time_window AS SELECT {newest} AS until_at, {newest - WEEK} AS now_from, "
         f"{newest - 2 * WEEK} AS before_from"
     )
+    store.connection.execute(queries.sql("faults").replace("CREATE VIEW", "CREATE OR REPLACE VIEW"))
 
 
-def _by_findings(faults: list[Fault]) -> list[Fault]:
+def _by_findings(faults: Iterable[Fault]) -> list[Fault]:
     return sorted(faults, key=lambda fault: (-fault.findings, -fault.processes, fault.fingerprint))
 
 
 def _fault(row: dict[str, Any]) -> Fault:
-    values: dict[str, Any] = {}
-    for field in fields(Fault):
-        value = row[field.name]
-        values[field.name] = _printable(value) if isinstance(value, str) else value
+    values = {**row, **{name: _printable(value) for name, value in row.items() if isinstance(value, str)}}
     values["leaks"] = bool(values["leaks"])
     values["line"] = min(max(1, values["line"]), MAX_LINE_NUMBER)
     return Fault(**values)
 
 
-def _timeline(store: Store) -> tuple[Step, ...]:
+def _timeline(store: Store) -> list[dict[str, int]]:
     changes = {row["step"]: row for row in store.rows(queries.sql("timeline"))}
     found = {row["step"]: int(row["findings"]) for row in store.rows(queries.sql("finding_counts"))}
     steps = []
@@ -172,8 +160,8 @@ def _timeline(store: Store) -> tuple[Step, ...]:
         if row := changes.get(number):
             peak = {name: max(peak[name], int(row[name])) for name in current}
             current = {name: int(row[f"{name}_after"]) for name in current}
-        steps.append(Step(**peak, findings=found.get(number, 0)))
-    return tuple(steps)
+        steps.append({**peak, "findings": found.get(number, 0)})
+    return steps
 
 
 def _printable(text: str) -> str:

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column.
-
-    Args:
-        name: in the table.
-        key: of the event.
-        kind: ``text``, ``integer`` or ``real``.
-        lifecycle: whether the table of lifecycle events has it; those are most events of most processes.
-    """
+class Column(NamedTuple):
+    """One column, and the key of the event that it comes from."""
 
     name: str
     key: str
-    kind: str = "text"
-    lifecycle: bool = False
+    kind: str = "text"  # or "integer" or "real"
+    lifecycle: bool = False  # whether the table of lifecycle events has it; those are most events of most processes
 
 
 # In the order of table.sql, without the three that are computed: moment, process, pool_file.
@@ -65,11 +56,17 @@ KEYS = tuple(_KINDS)
 _LIFECYCLE_EVENTS = ("poolwitness.pool.opened", "poolwitness.pool.closed")
 IS_LIFECYCLE = f"event IN {_LIFECYCLE_EVENTS}"
 LIFECYCLE_COLUMNS = ("moment", "process", "created_at", *(column.name for column in COLUMNS if column.lifecycle))
+_LIFECYCLE_KEYS = {column.key for column in COLUMNS if column.lifecycle}
 _TYPES = {"text": "VARCHAR", "integer": "BIGINT", "real": "DOUBLE"}
 # The type that an event is parsed into: a struct's fields are free to access, but a list's elements are copied.
 _STRUCT = "{" + ", ".join(f'"{key}":"{_TYPES[kind]}"' for key, kind in {**_KINDS, "logger": "text"}.items()) + "}"
 MAX_LINE = 1 << 20  # bytes; no event of ours is longer
-_LARGEST = 2**53  # larger JSON integers lose digits, and sums of them overflow
+LARGEST_INTEGER = 2**53  # larger JSON integers lose digits, and sums of them overflow
+_VALUES = {
+    "text": "coalesce({0}, '')",
+    "integer": f"least(greatest(coalesce({{0}}, 0), -{LARGEST_INTEGER}), {LARGEST_INTEGER})",
+    "real": "CASE WHEN isfinite({0}) THEN {0} ELSE 0 END",
+}
 _IS_EVENT = "moment IS NOT NULL AND starts_with(event, 'poolwitness.') AND run_id <> ''"
 # A line as text: whether it is not blank, contains our name, looks like an event of ours, and like a lifecycle event.
 # (The event's name is near the beginning; searching whole lines for it would take as long as reading them.)
@@ -82,19 +79,12 @@ LOOKS_LIKE_LIFECYCLE = " OR ".join(f"""contains(left(raw, 120), '"event":"{event
 def select_lifecycle_events(files: str, *, with_filename: bool = False) -> str:
     """The SELECT of lifecycle events (a pool was opened or closed) by the database's own reader of JSON lines.
 
-    Args:
-        files: a list in SQL; other lines in them are skipped.
-        with_filename: whether to select the file's name too.
+    Other lines in the files, a list in SQL, are skipped.
     """
-    kept = {
-        **dict.fromkeys(_COMPUTED_FROM, "text"),
-        **{column.key: column.kind for column in COLUMNS if column.lifecycle},
-    }
+    kept = {key: kind for key, kind in _KINDS.items() if key in _COMPUTED_FROM or key in _LIFECYCLE_KEYS}
     kinds = ", ".join(f"'{key}': '{_TYPES[kind]}'" for key, kind in {**kept, "logger": "text"}.items())
-    source = (
-        f"read_ndjson({files}, columns={{{kinds}}}, ignore_errors=true, compression='none'"
-        f"{', filename=true' if with_filename else ''})"
-    )
+    options = "ignore_errors=true, compression='none'" + (", filename=true" if with_filename else "")
+    source = f"read_ndjson({files}, columns={{{kinds}}}, {options})"
     columns = ", ".join((*LIFECYCLE_COLUMNS, "filename") if with_filename else LIFECYCLE_COLUMNS)
     # The moment is not checked here, which would compute it twice: the table rejects NULL.
     return (
@@ -104,14 +94,9 @@ def select_lifecycle_events(files: str, *, with_filename: bool = False) -> str:
 
 
 def select_other_events(source: str) -> str:
-    """The SELECT of all other events, from lines that look like events.
+    """The SELECT of all other events, from a table of lines that look like events, in its column ``raw``.
 
-    Args:
-        source: a table or table function with the column ``raw``, one row per line.
-
-    Returns:
-        One row per line; ``moment``, which the table requires, is NULL if the line is not such an event. (A WHERE
-        would parse each line twice.)
+    ``moment``, which the table requires, is NULL if the line is not such an event. (A WHERE would parse lines twice.)
     """
     columns = ", ".join(("process", *(column.name for column in COLUMNS), "pool_file"))
     parsed = f"(SELECT TRY(from_json(raw, '{_STRUCT}')) AS v FROM {source})"
@@ -122,12 +107,8 @@ def select_other_events(source: str) -> str:
 def select_any_lines(source: str) -> str:
     """The SELECT that parses any lines; it takes several times as long as `select_lifecycle_events`.
 
-    Args:
-        source: a table or table function with the column ``raw``, one row per line.
-
-    Returns:
-        One row per line that is not blank: ``raw`` if events have to be extracted from it (it contains our name but is
-        not an event), ``is_event``, and the columns of the tables.
+    It has one row per line that is not blank: ``raw`` if events have to be extracted from the line (it contains our
+    name but is not an event), ``is_event``, and the columns of the tables.
     """
     lines = f"""(
   SELECT raw, {MENTIONS_US} AS mentions_us, CASE WHEN {LOOKS_LIKE_EVENT} THEN TRY(from_json(raw, '{_STRUCT}')) END AS v
@@ -154,13 +135,9 @@ def create_events_view() -> str:
 
 def _columns(source: str, prefix: str, more: str, *, lifecycle: bool = False) -> str:
     """The SELECT of the tables' columns and ``is_ours`` from parsed events."""
-
-    def field(key: str) -> str:
-        return f'{prefix}"{key}"'
-
-    stamp, pid, created = (field(key) for key in _COMPUTED_FROM)
+    stamp, pid, created = (f'{prefix}"{key}"' for key in _COMPUTED_FROM)
     created = f"coalesce({created}, '')"
-    columns = [f"{_value(column, field)} AS {column.name}" for column in COLUMNS if column.lifecycle or not lifecycle]
+    columns = [f"{_value(column, prefix)} AS {column.name}" for column in COLUMNS if column.lifecycle or not lifecycle]
     if not lifecycle:
         columns.append(f"{_pool_file(created)} AS pool_file")
     # A timestamp outside of this range cannot be valid, and might not fit into an integer.
@@ -168,9 +145,9 @@ def _columns(source: str, prefix: str, more: str, *, lifecycle: bool = False) ->
     return f"""
   SELECT {more}{moment} AS moment,
     {", ".join(columns)},
-    concat({field("poolwitness.run_id")}, ':', {pid}) AS process,
+    concat({prefix}"poolwitness.run_id", ':', {pid}) AS process,
     {created} AS created_at,
-    coalesce({field("logger")}, '') = 'poolwitness' AS is_ours
+    coalesce({prefix}"logger", '') = 'poolwitness' AS is_ours
   FROM {source}"""
 
 
@@ -178,17 +155,11 @@ def _pool_file(created: str) -> str:
     return rf"regexp_extract({created}, '((?:[^/\\]*[/\\])?[^/\\]*):\d+$', 1)"
 
 
-def _value(column: Column, field: Callable[[str], str]) -> str:
-    value = field(column.key)
-    if column.kind == "integer":
-        value = f"least(greatest(coalesce({value}, 0), -{_LARGEST}), {_LARGEST})"
-    elif column.kind == "real":
-        value = f"CASE WHEN isfinite({value}) THEN {value} ELSE 0 END"
-    else:
-        value = f"coalesce({value}, '')"
+def _value(column: Column, prefix: str) -> str:
+    value = _VALUES[column.kind].format(f'{prefix}"{column.key}"')
     if column.lifecycle:
         return value
-    return f"CASE WHEN {field('event')} IN {_LIFECYCLE_EVENTS} THEN {_empty(column)} ELSE {value} END"
+    return f'CASE WHEN {prefix}"event" IN {_LIFECYCLE_EVENTS} THEN {_empty(column)} ELSE {value} END'
 
 
 def _empty(column: Column) -> str:

@@ -4,30 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 
-from poolwitness.logreport import queries
-from poolwitness.logreport.columns import (
-    IS_LIFECYCLE,
-    LIFECYCLE_COLUMNS,
-    LOOKS_LIKE_EVENT,
-    LOOKS_LIKE_LIFECYCLE,
-    MAX_LINE,
-    MENTIONS_US,
-    NOT_BLANK,
-    create_events_view,
-    select_any_lines,
-    select_lifecycle_events,
-    select_other_events,
-)
+from poolwitness.logreport import columns, queries
+from poolwitness.logreport.columns import IS_LIFECYCLE, LOOKS_LIKE_EVENT, LOOKS_LIKE_LIFECYCLE
 from poolwitness.logreport.workspace import Workspace
 
-MEMORY_LIMIT = "1GB"
-MAX_TEMP_SIZE = "10GB"  # on disk, for queries that need more memory
-CHECKPOINT_THRESHOLD = "256MB"  # larger than the default: each checkpoint compresses incomplete row groups again
 _FETCH_SIZE = 2_000
 _GLOB_CHARACTERS = set("*?[{")
 
@@ -40,8 +24,7 @@ class NotLoadable(Exception):
     """Some lines look like events and are not, or were written meanwhile; every line has to be parsed."""
 
 
-@dataclass(frozen=True, slots=True)
-class LoadCounts:
+class LoadCounts(NamedTuple):
     """Counts of the lines of some files: not blank, events, and those that events have to be extracted from."""
 
     lines: int
@@ -50,10 +33,7 @@ class LoadCounts:
 
 
 class Store:
-    """A new database, which is removed when it is closed unless a path is given.
-
-    Args:
-        path: a file to create and keep.
+    """A new database, which is removed when it is closed unless a *path* to create and keep is given.
 
     Raises:
         OSError: there is no space for it.
@@ -63,20 +43,20 @@ class Store:
     def __init__(self, path: str | None = None) -> None:
         self._workspace = Workspace()
         self.folder = self._workspace.folder
+        config: dict[str, Any] = {
+            "memory_limit": "1GB",
+            "temp_directory": os.path.join(self.folder, "temporary"),
+            "max_temp_directory_size": "10GB",  # for queries that need more memory
+            "preserve_insertion_order": False,
+            # Larger than the default: each checkpoint compresses incomplete row groups again.
+            "checkpoint_threshold": "256MB",
+            "autoinstall_known_extensions": False,  # nothing is downloaded
+        }
         try:
-            self.connection = duckdb.connect(
-                path or os.path.join(self.folder, "events.duckdb"),
-                config={
-                    "memory_limit": MEMORY_LIMIT,
-                    "temp_directory": os.path.join(self.folder, "temporary"),
-                    "max_temp_directory_size": MAX_TEMP_SIZE,
-                    "preserve_insertion_order": False,
-                    "checkpoint_threshold": CHECKPOINT_THRESHOLD,
-                    "autoinstall_known_extensions": False,  # nothing is downloaded
-                },
-            )
-            for statement in (queries.sql("duckdb/table"), queries.sql("duckdb/lifecycle"), create_events_view()):
-                self.connection.execute(statement)
+            self.connection = duckdb.connect(path or os.path.join(self.folder, "events.duckdb"), config=config)
+            self.connection.execute(queries.sql("duckdb/table"))
+            self.connection.execute(queries.sql("duckdb/lifecycle"))
+            self.connection.execute(columns.create_events_view())
         except BaseException:
             self._workspace.remove()
             raise
@@ -93,8 +73,7 @@ class Store:
     def load(self, paths: Sequence[str]) -> LoadCounts:
         """Store the events of files in which every line is either an event or does not look like one.
 
-        Args:
-            paths: absolute paths of files that are not compressed.
+        The paths are absolute, here and below, and the files are not compressed.
 
         Raises:
             Unreadable, NotLoadable: nothing was stored.
@@ -104,16 +83,16 @@ class Store:
         self._execute(
             "CREATE OR REPLACE TEMP TABLE classified AS SELECT kind, CASE WHEN kind IN (1, 3) THEN raw END AS raw "
             f"FROM (SELECT raw, CASE WHEN {LOOKS_LIKE_EVENT} THEN CASE WHEN {LOOKS_LIKE_LIFECYCLE} THEN 2 ELSE 3 END "
-            f"WHEN {MENTIONS_US} THEN 1 ELSE 0 END AS kind FROM {_lines(paths)} WHERE {NOT_BLANK})"
+            f"WHEN {columns.MENTIONS_US} THEN 1 ELSE 0 END AS kind FROM {_lines(paths)} WHERE {columns.NOT_BLANK})"
         )
         counts = self.one(
             "SELECT count(*) AS lines, count(*) FILTER (kind = 2) AS lifecycle, count(*) FILTER (kind = 3) AS other, "
             "count(*) FILTER (kind = 1) AS unparsed FROM classified"
         )
-        lifecycle = f"INSERT INTO lifecycle_events BY NAME {select_lifecycle_events(_sql_list(paths))}"
+        lifecycle = f"INSERT INTO lifecycle_events BY NAME {columns.select_lifecycle_events(_sql_list(paths))}"
         if counts["lifecycle"] and not self._insert_exactly(counts["lifecycle"], lifecycle):
             raise NotLoadable("lines that look like lifecycle events and are not")
-        other = select_other_events("(SELECT raw FROM classified WHERE kind = 3)")
+        other = columns.select_other_events("(SELECT raw FROM classified WHERE kind = 3)")
         if self._insert_exactly(counts["other"], f"INSERT INTO other_events BY NAME {other}"):
             self.connection.execute("CREATE OR REPLACE TEMP TABLE staged AS SELECT raw FROM classified WHERE kind = 1")
             return LoadCounts(counts["lines"], counts["lifecycle"] + counts["other"], counts["unparsed"])
@@ -122,45 +101,36 @@ class Store:
 
     def _insert_exactly(self, expected: int, sql: str) -> bool:
         """Run an INSERT; if it inserts another number of rows than expected, roll it back and return False."""
+        exact = False
         self.connection.execute("BEGIN")
         try:
-            inserted = self._execute(sql)
+            exact = self._execute(sql) == expected
         except NotLoadable:
-            self.connection.execute("ROLLBACK")
-            return False
-        except BaseException:
-            self.connection.execute("ROLLBACK")
-            raise
-        self.connection.execute("COMMIT" if inserted == expected else "ROLLBACK")
-        return inserted == expected
+            pass
+        finally:
+            self.connection.execute("COMMIT" if exact else "ROLLBACK")
+        return exact
 
-    def loadable(self, paths: Sequence[str]) -> list[str]:
-        """The files that `load` can be expected to accept, after it has rejected all of them together.
-
-        Args:
-            paths: as for `load`.
-
-        Raises:
-            Unreadable: at least one of them is not text.
-        """
+    def loadable(self, paths: Sequence[str]) -> set[str]:
+        """The files that `load` can be expected to accept after it has rejected all of them together; maybe none."""
+        if len(paths) == 1:
+            return set()
         expected = (
             f"SELECT filename, count(*) AS expected FROM {_lines(paths, with_filename=True)} "
             f"WHERE {LOOKS_LIKE_EVENT} AND ({LOOKS_LIKE_LIFECYCLE}) GROUP BY filename"
         )
-        lifecycle = select_lifecycle_events(_sql_list(paths), with_filename=True)
+        lifecycle = columns.select_lifecycle_events(_sql_list(paths), with_filename=True)
         found = f"SELECT filename, count(*) AS found FROM ({lifecycle}) WHERE moment IS NOT NULL GROUP BY filename"
-        self._execute(
-            f"CREATE OR REPLACE TEMP TABLE counted AS FROM ({expected}) FULL JOIN ({found}) USING (filename) "
-            "WHERE expected IS DISTINCT FROM found"
-        )
+        differ = f"FROM ({expected}) FULL JOIN ({found}) USING (filename) WHERE expected IS DISTINCT FROM found"
+        try:
+            self._execute(f"CREATE OR REPLACE TEMP TABLE counted AS {differ}")
+        except Unreadable:
+            return set()
         others = {row["filename"] for row in self.rows("FROM counted")}
-        return [path for path in paths if path not in others]
+        return set(paths) - others if others else set()  # without others, a file was written to meanwhile
 
     def stage(self, paths: Sequence[str]) -> LoadCounts:
         """Parse every line of some files and store those that are events.
-
-        Args:
-            paths: as for `load`.
 
         Raises:
             Unreadable: nothing was stored.
@@ -168,13 +138,13 @@ class Store:
         return self._parse(_lines(paths))
 
     def _parse(self, source: str) -> LoadCounts:
-        self._execute(f"CREATE OR REPLACE TEMP TABLE staged AS {select_any_lines(source)}")
+        self._execute(f"CREATE OR REPLACE TEMP TABLE staged AS {columns.select_any_lines(source)}")
         counts = self.one(
             "SELECT count(*) AS lines, count(*) FILTER (is_event) AS events, count(raw) AS unparsed FROM staged"
         )
         if counts["events"]:
             self.connection.execute(
-                f"INSERT INTO lifecycle_events BY NAME SELECT {', '.join(LIFECYCLE_COLUMNS)} FROM staged "
+                f"INSERT INTO lifecycle_events BY NAME SELECT {', '.join(columns.LIFECYCLE_COLUMNS)} FROM staged "
                 f"WHERE is_event AND {IS_LIFECYCLE}"
             )
             self.connection.execute(
@@ -191,31 +161,18 @@ class Store:
             yield from (row[0] for row in rows)
 
     def drop_duplicates(self) -> int:
-        """Delete duplicate events: of one process in two files, or from two of its outputs.
-
-        Returns:
-            How many events were deleted.
-        """
+        """Delete duplicate events (of one process in two files, or from two of its outputs) and return their number."""
         # A process numbers its lines. If every number occurs once, their count and sum show it, in a hundredth of the
         # time that it takes to check each.
         self.connection.execute(
-            """
-            CREATE OR REPLACE TEMP TABLE suspects AS SELECT run_id FROM events GROUP BY run_id
-            HAVING count(*) <> max(seq) - min(seq) + 1
-              OR sum(seq) * 2 <> (min(seq) + max(seq))::HUGEINT * count(*)
-            """
+            "CREATE OR REPLACE TEMP TABLE suspects AS SELECT run_id FROM events GROUP BY run_id "
+            "HAVING count(*) <> max(seq) - min(seq) + 1 OR sum(seq) * 2 <> (min(seq) + max(seq))::HUGEINT * count(*)"
         )
+        number = "row_number() OVER (PARTITION BY run_id, seq, moment, event ORDER BY rowid)"
         return sum(
             self._execute(
-                f"""
-                DELETE FROM {table} WHERE rowid IN (
-                  SELECT id FROM (
-                    SELECT rowid AS id,
-                      row_number() OVER (PARTITION BY run_id, seq, moment, event ORDER BY rowid) AS nth
-                    FROM {table} SEMI JOIN suspects USING (run_id)
-                  ) WHERE nth > 1
-                )
-                """
+                f"DELETE FROM {table} WHERE rowid IN ("
+                f"SELECT rowid FROM {table} SEMI JOIN suspects USING (run_id) QUALIFY {number} > 1)"
             )
             for table in ("lifecycle_events", "other_events")
         )
@@ -248,7 +205,7 @@ def _lines(paths: Sequence[str], *, with_filename: bool = False) -> str:
     # Without quotes, and with a separator that text does not contain, each line is one value.
     return (
         f"read_csv({_sql_list(paths)}, columns={{'raw': 'VARCHAR'}}, delim='\\x1f', quote='', escape='', comment='', "
-        f"header=false, auto_detect=false, compression='none', strict_mode=false, max_line_size={MAX_LINE}"
+        f"header=false, auto_detect=false, compression='none', strict_mode=false, max_line_size={columns.MAX_LINE}"
         f"{', filename=true' if with_filename else ''})"
     )
 

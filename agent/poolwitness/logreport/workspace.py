@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import tempfile
@@ -19,18 +20,13 @@ YOUNG_S = 60.0  # a folder that is being created has no lock yet
 
 
 class Workspace:
-    """A temporary folder, locked for as long as this process uses it.
-
-    Raises:
-        OSError: it cannot be created.
-    """
+    """A temporary folder, locked for as long as this process uses it."""
 
     def __init__(self) -> None:
         remove_abandoned()
         self.folder = tempfile.mkdtemp(prefix=PREFIX)
         self._lock: IO[bytes] = open(os.path.join(self.folder, LOCK), "wb")  # noqa: SIM115 - open as long as the folder
-        if fcntl is not None:
-            _lock(self._lock)
+        _lock(self._lock)
 
     def remove(self) -> None:
         """Remove the folder."""
@@ -42,13 +38,7 @@ class Workspace:
 
 def remove_abandoned() -> None:
     """Remove the folders of reports that were killed: those of this user that no process has locked."""
-    here = tempfile.gettempdir()
-    try:
-        names = [name for name in os.listdir(here) if name.startswith(PREFIX)]
-    except OSError:
-        return
-    for name in names:
-        folder = os.path.join(here, name)
+    for folder in glob.glob(os.path.join(glob.escape(tempfile.gettempdir()), f"{PREFIX}*")):
         try:
             old = time.time() - os.lstat(folder).st_mtime > YOUNG_S
             if old and not os.path.islink(folder) and _is_abandoned(folder):
@@ -72,7 +62,8 @@ def _is_abandoned(folder: str) -> bool:
 def _lock(file: IO[bytes]) -> bool:
     """Take the lock if it is free; the system releases it when the process ends."""
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return False
     return True

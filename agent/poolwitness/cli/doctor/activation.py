@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import site
 import sys
-from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
+from typing import NamedTuple
 
 from poolwitness import boot
 from poolwitness.cli.sitedir import path as sitedir
@@ -16,8 +16,7 @@ from poolwitness.model.startup import is_on
 PTH = "poolwitness.pth"
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(NamedTuple):
     """One way to start the agent: whether it works here, and a sentence on why or why not."""
 
     name: str
@@ -63,11 +62,11 @@ def _pth() -> Way:
     for directory in directories:
         if Path(directory, PTH).is_file():
             return Way(PTH, True, f"read from {directory}")
-    reason = f"not in {' or '.join(directories)}"
     if not site.ENABLE_USER_SITE and Path(site.getusersitepackages(), PTH).is_file():
         return Way(PTH, False, f"only in {site.getusersitepackages()}, which this interpreter does not read")
     package = Path(boot.__file__).parent.parent.parent
-    return Way(PTH, False, f"{reason}; poolwitness was imported from {package}, where .pth files are not read")
+    reason = f"poolwitness was imported from {package}, where .pth files are not read"
+    return Way(PTH, False, f"not in {' or '.join(directories)}; {reason}")
 
 
 def _pythonpath() -> Way:
@@ -92,11 +91,8 @@ def _pythonpath() -> Way:
 def _code() -> Way:
     if "activate" in boot.booted_by:
         return Way("activate()", True, "called in this process")
-    return Way(
-        "activate()",
-        False,
-        "not called in this process; for frozen programs and python -S, call it first thing",
-    )
+    reason = "not called in this process; for frozen programs and python -S, call it first thing"
+    return Way("activate()", False, reason)
 
 
 def _sitecustomizes(entries: list[str]) -> list[Path]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import os
 import platform
@@ -17,20 +16,17 @@ from poolwitness.cli.doctor import activation, interpreter
 from poolwitness.cli.explain import find_code
 from poolwitness.config import Config
 from poolwitness.diagnose.known_defects import known_defects
+from poolwitness.snapshot.versions import format_version
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The output format."""
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="text for people, json for programs")
+ARGUMENTS = {
+    "--format": {"choices": ("text", "json"), "default": "text", "help": "text for people, json for programs"},
+}
 
 
 def run(args: argparse.Namespace) -> int:
     """Print what was found; the status is always 0."""
     found = inspect()
-    if args.format == "json":
-        print(json.dumps(found, indent=2))
-    else:
-        print("\n".join(_lines(found)))
+    print(json.dumps(found, indent=2) if args.format == "json" else "\n".join(_lines(found)))
     return 0
 
 
@@ -48,19 +44,14 @@ def inspect() -> dict[str, Any]:
             "implementation": platform.python_implementation(),
             "executable": sys.executable,
         },
-        "agent": dataclasses.asdict(activation.agent()),
-        "activation": [dataclasses.asdict(way) for way in activation.ways()],
+        "agent": activation.agent()._asdict(),
+        "activation": [way._asdict() for way in activation.ways()],
         "versions": interpreter.versions(),
         "psycopg": {"implementation": implementation, "libpq": libpq},
         "known_defects": [
             {
-                "key": defect.key,
-                "component": defect.component,
-                "fixed": ".".join(str(part) for part in defect.fixed) if defect.fixed else None,
-                "summary": defect.summary,
-                "applies": defect.applies,
-                "advice": defect.advice,
-                "source": defect.source,
+                **{name: value for name, value in defect._asdict().items() if name != "first"},
+                "fixed": format_version(defect.fixed) if defect.fixed else None,
             }
             for defect in known_defects(interpreter.components())
         ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 
 from poolwitness.snapshot.versions import COMPONENTS, parse_version
@@ -12,31 +13,21 @@ PACKAGES = ("psycopg", "psycopg_pool", "psutil", "structlog")
 
 def versions() -> dict[str, str | None]:
     """The version of each relevant package, None if it is not installed; none of them is imported."""
-    found: dict[str, str | None] = {}
+    found: dict[str, str | None] = dict.fromkeys(PACKAGES)
     for package in PACKAGES:
-        try:
+        with suppress(PackageNotFoundError):
             found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = None
     return found
 
 
 def components() -> dict[str, tuple[int, ...]]:
     """The versions in the form that the table of known defects uses."""
-    installed: dict[str, tuple[int, ...]] = {"python": tuple(sys.version_info[:3])}
-    for package, text in versions().items():
-        if text is not None and package in COMPONENTS:
-            installed[package] = parse_version(text)
-    return installed
+    packages = {name: parse_version(text) for name, text in versions().items() if text and name in COMPONENTS}
+    return {"python": tuple(sys.version_info[:3]), **packages}
 
 
 def psycopg() -> tuple[str | None, str]:
-    """How psycopg reaches libpq.
-
-    Returns:
-        The implementation (``c``, ``binary`` or ``python``; None if psycopg cannot be imported), and libpq's version or
-        why the import failed.
-    """
+    """How psycopg reaches libpq: its implementation, and libpq's version; None and the reason if it cannot."""
     try:
         from psycopg import pq
 
@@ -48,11 +39,7 @@ def psycopg() -> tuple[str | None, str]:
 
 
 def at_exit(version: tuple[int, ...] = sys.version_info[:3]) -> str:
-    """One sentence on what happens to an unclosed synchronous pool at exit (psycopg issues 930 and 954).
-
-    Args:
-        version: of Python; this interpreter's by default.
-    """
+    """One sentence on what happens to an unclosed synchronous pool at exit (psycopg issues 930 and 954)."""
     release = ".".join(str(part) for part in version[:2])
     if version < (3, 13):
         return f"Python {release} ends at once; the server sees the pool's connections drop."

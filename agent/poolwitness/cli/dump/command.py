@@ -7,13 +7,14 @@ import json
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import poolwitness
 from poolwitness.cli import state_text
-from poolwitness.cli.dump import Unanswered, blocked, remote
-from poolwitness.cli.dump.process import Process, inspect
+from poolwitness.cli.dump import Unanswered, remote
+from poolwitness.cli.dump.process import Process, inspect, main_thread_at
 from poolwitness.cli.output import UsageError, print_message
 from poolwitness.config import Config
 from poolwitness.dump import client
@@ -24,21 +25,21 @@ PATIENCE_S = 3.0
 LARGEST_PID = 2**31 - 1
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The process, the format, and how long to wait."""
-    parser.add_argument("pid", metavar="PID", help="the number of a running Python process")
-    parser.add_argument(
-        "--format", choices=("console", "json"), default="console", help="console for people, json for programs"
-    )
-    parser.add_argument(
-        "--timeout", metavar="S", default=str(PATIENCE_S), help="seconds to wait for an answer (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--wake",
-        metavar="SIGNAL",
-        default="",
-        help="where there is no agent: send a signal that the program handles, so that a blocked main thread answers",
-    )
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "pid": {"metavar": "PID", "help": "the number of a running Python process"},
+    "--format": {"choices": ("console", "json"), "default": "console", "help": "console for people, json for programs"},
+    "--timeout": {
+        "metavar": "S",
+        "default": str(PATIENCE_S),
+        "help": "seconds to wait for an answer (default: %(default)s)",
+    },
+    "--wake": {
+        "metavar": "SIGNAL",
+        "default": "",
+        "help": "where there is no agent: send a signal that the program handles, "
+        "so that a blocked main thread answers",
+    },
+}
 
 
 def run(args: argparse.Namespace) -> int:
@@ -58,31 +59,26 @@ def run(args: argparse.Namespace) -> int:
 
 
 def ask(pid: int, timeout_s: float, wake: str = "") -> list[Event]:
-    """The live state of a process.
+    """The live state of a process, as the events of one report; *timeout_s* is for everything together.
 
-    Args:
-        pid: the process.
-        timeout_s: seconds for everything together.
-        wake: a signal for a process without an agent whose main thread is blocked; empty for none.
-
-    Returns:
-        The events of one report; the first is ``poolwitness.state``.
-
-    Raises:
-        Unanswered: with one sentence on why, and what to do.
+    *wake* names a signal for a process without an agent whose main thread is blocked.
     """
     started_mono = time.monotonic()
     process = inspect(pid)
     can_reach = remote.possible(process)
-    listens = False
+    patience_s = timeout_s / 2 if can_reach else timeout_s
     try:
-        patience_s = timeout_s / 2 if can_reach else timeout_s
         return _events(client.ask(pid, process.uid, started_mono + patience_s), pid)
     except client.NoAnswer:
         listens = True
     except client.NotListening:
+        listens = False
         if process.elsewhere:
-            raise Unanswered(_is_elsewhere(pid)) from None
+            raise Unanswered(
+                f"no agent answers in process {pid}, and it sees other files and sockets than this command (in a "
+                f"container, or under systemd's PrivateTmp): run the command in there, for example with "
+                f"`docker exec` or `nsenter -a -t {pid}`, and with the pid that it has in there."
+            ) from None
     if not can_reach or process.elsewhere:
         raise Unanswered(_cannot_reach(process, listens, timeout_s))
     try:
@@ -107,14 +103,6 @@ def _events(answer: bytes, pid: int) -> list[Event]:
     raise Unanswered(
         f"process {pid} answered in a way that poolwitness {poolwitness.__version__} does not understand; "
         f"run the release that is installed there."
-    )
-
-
-def _is_elsewhere(pid: int) -> str:
-    return (
-        f"no agent answers in process {pid}, and it sees other files and sockets than this command (in a container, "
-        f"or under systemd's PrivateTmp): run the command in there, for example with `docker exec` or "
-        f"`nsenter -a -t {pid}`, and with the pid that it has in there."
     )
 
 
@@ -143,7 +131,7 @@ def _cannot_reach(process: Process, listens: bool, timeout_s: float) -> str:
 
 
 def _blocked(process: Process, listens: bool, timeout_s: float) -> str:
-    at = blocked.main_thread_at(process)
+    at = main_thread_at(process)
     said = f"the main thread of process {process.pid} did not run the request within {timeout_s:g} s"
     said += f": it is blocked at {at}. " if at else ". "
     handled = [name for name in process.catches if name != "SIGINT"]
@@ -156,20 +144,14 @@ def _blocked(process: Process, listens: bool, timeout_s: float) -> str:
 
 
 def _pid(word: str) -> int:
-    try:
-        pid = int(word)
-    except ValueError:
-        pid = 0
-    if not 0 < pid <= LARGEST_PID:
-        raise UsageError(f"{word!r} is not a process id: give a number such as 4711, as `ps` shows it.")
-    return pid
+    with suppress(ValueError):
+        if 0 < int(word) <= LARGEST_PID:
+            return int(word)
+    raise UsageError(f"{word!r} is not a process id: give a number such as 4711, as `ps` shows it.")
 
 
 def _seconds(word: str) -> float:
-    try:
-        seconds = float(word)
-    except ValueError:
-        seconds = -1.0
-    if not 0 < seconds <= 3600:
-        raise UsageError(f"--timeout {word!r} is not a number of seconds over 0.")
-    return seconds
+    with suppress(ValueError):
+        if 0 < float(word) <= 3600:
+            return float(word)
+    raise UsageError(f"--timeout {word!r} is not a number of seconds over 0.")

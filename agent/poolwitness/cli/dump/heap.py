@@ -32,40 +32,26 @@ UNKNOWN = (
 
 
 def lines_of(heap: dict[str, Any], config: Config) -> bytes:
-    """The state of a process without the agent, as JSON lines.
-
-    Args:
-        heap: what the script in it wrote.
-        config: whose ``ignore`` applies.
-    """
+    """The state of a process without the agent, as JSON lines, from what the script in it wrote."""
     snapshot = snapshot_of(heap)
     report = StateReport(snapshot, run_rules(snapshot, config)[0])
     unknown = list(UNKNOWN)
     if heap["frozen"]:
         unknown.append(f"pools among the {heap['frozen']} objects that the program hid from us with gc.freeze()")
-    threads = [
-        thread_event(str(thread["name"]), bool(thread["main"]), _stack(thread["stack"])) for thread in heap["threads"]
-    ]
-    events = [
-        report.state("poolwitness dump", "heap", unknown),
-        *report.pool_events(),
-        *threads,
-        *report.findings(),
-    ]
+    threads = [thread_event(str(each["name"]), bool(each["main"]), _stack(each["stack"])) for each in heap["threads"]]
+    events = [report.state("poolwitness dump", "heap", unknown), *report.pool_events(), *threads, *report.findings()]
     return as_lines(with_report_id(events, {"process.pid": heap["pid"], "timestamp": heap["taken_at"]}))
 
 
 def snapshot_of(heap: dict[str, Any]) -> Snapshot:
     """What was found, as a snapshot for the rules and the report."""
     versions = {name: parse_version(text) for name, text in heap["versions"].items()}
-    python = tuple(heap["python"])
+    major, minor, micro = python = tuple(heap["python"])
     return Snapshot(
         taken_at=heap["taken_at"],
         taken_mono=0.0,
         moment="event",
-        process=ProcessRecord(
-            pid=heap["pid"], python=(python[0], python[1], python[2]), versions={"python": python, **versions}
-        ),
+        process=ProcessRecord(heap["pid"], python=(major, minor, micro), versions={"python": python, **versions}),
         pools=tuple(_pool(pool, number, heap["pid"]) for number, pool in enumerate(heap["pools"], start=1)),
     )
 
@@ -84,9 +70,7 @@ def _pool(found: dict[str, Any], number: int, pid: int) -> PoolRecord:
             created_at=math.nan,
             created_in="",
             num_workers=found["num_workers"] or 0,
-            database=Database(
-                host=target.get("host"), port=target.get("port"), dbname=target.get("dbname"), user=target.get("user")
-            ),
+            database=Database(**{name: target.get(name) for name in ("host", "port", "dbname", "user")}),
             pid=pid,
         ),
         life=PoolLife(state=found["state"], retained_by=found["kept_by"]),
@@ -122,8 +106,6 @@ def _checkout(found: dict[str, Any], number: int) -> CheckoutRecord:
 
 def _stack(places: list[list[Any]]) -> Stack | None:
     frames = tuple(Frame(str(file), int(line), str(function), str(kind)) for file, line, function, kind in places)
-    for wanted in ("application", "installed", "stdlib"):
-        for frame in frames:
-            if frame.kind == wanted:
-                return Stack(frames, frame)
-    return Stack(frames, None) if frames else None
+    kinds = ("application", "installed", "stdlib")
+    origin = next((frame for kind in kinds for frame in frames if frame.kind == kind), None)
+    return Stack(frames, origin) if frames else None

@@ -35,16 +35,12 @@ STDLIB = os.path.dirname(os.__file__) + os.sep
 
 def run(answer: int) -> None:
     """Write the agent's answer to a descriptor, or what is on the heap as one line of JSON; then an empty line."""
-    text = _agents_answer() or json.dumps(_settled()).encode("ascii") + b"\n"
-    text += b"\n"
-    while text:
-        text = text[os.write(answer, text) :]
-
-
-def _agents_answer() -> bytes | None:
     # An agent that has seen no pool is not loaded, and must not be loaded in this thread.
     current_dump = getattr(sys.modules.get("poolwitness.agent"), "current_dump", None)
-    return current_dump() if current_dump is not None else None
+    text = current_dump() if current_dump is not None else b""
+    text = (text or json.dumps(_settled()).encode("ascii") + b"\n") + b"\n"
+    while text:
+        text = text[os.write(answer, text) :]
 
 
 def _settled() -> dict[str, Any]:
@@ -114,8 +110,7 @@ def _living(kinds: list[type]) -> list[Any]:
 
 def _own(thing: Any) -> dict[str, Any]:
     try:
-        own: dict[str, Any] = object.__getattribute__(thing, "__dict__")
-        return own
+        return object.__getattribute__(thing, "__dict__")  # type: ignore[no-any-return]
     except AttributeError:
         return {}
 
@@ -218,8 +213,8 @@ def _search(wanted: dict[int, Any], found: Hands, frames: list[tuple[FrameType, 
             continue
         for name, value in list(frame.f_locals.items()):
             for each in (value, *_parts(value)):
-                if id(each) in wanted and id(each) not in found:
-                    found[id(each)] = (f"{frame.f_code.co_name}().{name} of {who}", stack)
+                if id(each) in wanted:
+                    found.setdefault(id(each), (f"{frame.f_code.co_name}().{name} of {who}", stack))
 
 
 def _parts(value: Any) -> list[Any]:

@@ -32,13 +32,7 @@ class Process:
 
 
 def inspect(pid: int) -> Process:
-    """What the operating system knows about a process; the process itself is not touched.
-
-    Args:
-        pid: the process.
-
-    Returns:
-        What is known; on other systems than Linux little more than the pid.
+    """What the operating system knows about a process, on other systems than Linux little more than its user.
 
     Raises:
         Unanswered: the process does not exist, has ended, belongs to another user, or is not Python.
@@ -52,28 +46,28 @@ def inspect(pid: int) -> Process:
         raise Unanswered(f"process {pid} has ended and waits for its parent to notice; there is nothing left to ask.")
     uid = int(status.get("Uid", "0").split()[0])
     if os.geteuid() not in (0, uid):
-        raise Unanswered(
-            f"process {pid} belongs to {_name_of(uid)}; run the command as that user or as root: "
-            f"`sudo poolwitness dump {pid}`."
-        )
+        how = f"run the command as that user or as root: `sudo poolwitness dump {pid}`."
+        raise Unanswered(f"process {pid} belongs to {_name_of(uid)}; {how}")
     try:
         exe = os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)")
     except OSError:
         # A kernel thread has none, and that of a privileged process is hidden.
         exe = ""
-    series = _series(pid, exe)
+    # Embedded (uWSGI, frozen programs), or a name without a version: look at the libraries that are loaded.
+    maps = _read(f"/proc/{pid}/maps").splitlines()
+    series = next((found for path in (exe, *maps) if (found := _series_of(path)) is not None), None)
     name = status.get("Name", "?")
-    if series is None and exe and _maps(pid):
+    if series is None and exe and maps:
         raise Unanswered(f"process {pid} ({name}) is not a Python process, or has only just been started.")
     if not exe and uid == 0 and "VmSize" not in status:
         raise Unanswered(f"process {pid} ({name}) is a thread of the kernel, not a Python process.")
-    environ = _read(f"/proc/{pid}/environ").split(b"\0")
+    environ = _read(f"/proc/{pid}/environ").split("\0")
     return Process(
         pid=pid,
         uid=uid,
         program=_interpreter(pid, exe),
         series=series,
-        agent_wanted=any(entry.startswith(b"POOLWITNESS=") and entry != b"POOLWITNESS=0" for entry in environ),
+        agent_wanted=any(entry.startswith("POOLWITNESS=") and entry != "POOLWITNESS=0" for entry in environ),
         elsewhere=_namespace(pid, "mnt") != _namespace("self", "mnt"),
         catches=_caught(status.get("SigCgt", "0")),
     )
@@ -93,22 +87,10 @@ def _inspect_with_psutil(pid: int) -> Process:
 
 
 def _status(pid: int) -> dict[str, str]:
-    text = _read(f"/proc/{pid}/status").decode("utf-8", "replace")
+    text = _read(f"/proc/{pid}/status")
     if not text:
         raise Unanswered(f"there is no process {pid}.")
     return {key: value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())}
-
-
-def _series(pid: int, exe: str) -> tuple[int, int] | None:
-    found = _series_of(exe)
-    if found is not None:
-        return found
-    # Embedded (uWSGI, frozen programs), or a name without a version: look at the libraries that are loaded.
-    for line in _maps(pid).splitlines():
-        found = _series_of(line)
-        if found is not None:
-            return found
-    return None
 
 
 def _series_of(path: str) -> tuple[int, int] | None:
@@ -116,16 +98,10 @@ def _series_of(path: str) -> tuple[int, int] | None:
     return (3, int(match[1])) if match else None
 
 
-def _maps(pid: int) -> str:
-    return _read(f"/proc/{pid}/maps").decode("utf-8", "replace")
-
-
 def _interpreter(pid: int, exe: str) -> str:
     """The path that starts this Python, an environment's where it runs in one."""
-    words = _read(f"/proc/{pid}/cmdline").decode("utf-8", "replace").split("\0")
-    if words[0].startswith("/") and os.path.realpath(words[0]) == exe:
-        return words[0]
-    return exe
+    program = _read(f"/proc/{pid}/cmdline").partition("\0")[0]
+    return program if program.startswith("/") and os.path.realpath(program) == exe else exe
 
 
 def _caught(mask: str) -> tuple[str, ...]:
@@ -149,9 +125,30 @@ def _name_of(uid: int) -> str:
         return f"user {uid}"
 
 
-def _read(path: str) -> bytes:
+def _read(path: str) -> str:
     try:
-        with open(path, "rb") as file:
+        with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()
     except OSError:
-        return b""
+        return ""
+
+
+def main_thread_at(process: Process) -> str:
+    """The innermost line of the main thread that is neither frozen nor threading's, as ``file:line in function``.
+
+    The process must run this interpreter's own version. Empty where the line could not be read.
+    """
+    try:
+        # The module behind `python -m asyncio ps`. It is not public, so any part of it may be missing.
+        import _remote_debugging  # type: ignore[import-not-found,unused-ignore]
+
+        found = _remote_debugging.RemoteUnwinder(process.pid, all_threads=True).get_stack_trace()
+        # 3.14 lists threads, 3.15 interpreters with their threads.
+        threads = [thread for each in found for thread in getattr(each, "threads", [each])]
+        for frame in next(thread.frame_info for thread in threads if thread.thread_id == process.pid):
+            if not frame.filename.startswith("<frozen ") and not frame.filename.endswith("threading.py"):
+                line = (getattr(frame, "location", None) or frame).lineno
+                return f"{frame.filename}:{line} in {frame.funcname}"
+    except Exception:  # noqa: BLE001 - an internal interface: it may change, or the process may end meanwhile
+        pass
+    return ""

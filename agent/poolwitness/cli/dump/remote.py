@@ -14,7 +14,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from functools import partial
 from importlib import resources
 from pathlib import Path
 
@@ -73,15 +73,9 @@ def possible(process: Process) -> bool:
 
 
 def ask(process: Process, deadline_mono: float, wake: str = "") -> bytes:
-    """Have a process report what is on its heap.
+    """Have a process report what is on its heap, or have its agent report: lines of JSON and an empty line.
 
-    Args:
-        process: the process.
-        deadline_mono: until when to wait.
-        wake: a signal to send, so that a blocked main thread runs the script; only one that the program handles.
-
-    Returns:
-        What the script, or the agent that it found there, wrote: lines of JSON and an empty line.
+    *wake* names a signal to send, so that a blocked main thread runs the script; only one that the program handles.
 
     Raises:
         Unanswered: it is not permitted or not possible.
@@ -98,19 +92,22 @@ def ask(process: Process, deadline_mono: float, wake: str = "") -> bytes:
     folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{process.pid}-", dir=parent))
     answered = False
     try:
-        with _answer_file(folder / "answer") as answer:
+        # The answer is read through this descriptor only: the folder belongs to the process's user, who may replace it.
+        with open(folder / "answer", "xb+", buffering=0, opener=partial(os.open, mode=0o600)) as answer:
             (folder / "start.py").write_text(_START % str(folder), encoding="utf-8")
             (folder / "look.py").write_bytes(resources.files(__package__).joinpath("injected.py").read_bytes())
-            _give_to(process, folder)
+            if _is_anothers(process):
+                for path in (*folder.iterdir(), folder):
+                    os.chown(path, process.uid, -1)
             _request(process, folder / "start.py")
             _remove_leftovers(process.pid, besides=folder)
             if wake:
                 os.kill(process.pid, signal.Signals[wake])
-            found = _wait_for(answer, process, deadline_mono)
+            found = _wait_for(answer.fileno(), process, deadline_mono)
             answered = True
-    except Unasked as error:
+    except Unasked:
         answered = True
-        raise Unanswered(str(error)) from None
+        raise
     finally:
         _remove(folder, everything=answered)
     if found.startswith(b" !"):
@@ -119,7 +116,7 @@ def ask(process: Process, deadline_mono: float, wake: str = "") -> bytes:
     return found
 
 
-class Unasked(Exception):
+class Unasked(Unanswered):
     """The request is over; no process will read the script any more."""
 
 
@@ -147,27 +144,10 @@ def _wait_for(answer: int, process: Process, deadline_mono: float) -> bytes:
             raise Unasked(f"process {process.pid} ended before it could answer.")
         if time.monotonic() > deadline_mono:
             if size:
-                raise Unasked(
-                    f"process {process.pid} began to answer but did not finish in time: use a longer --timeout."
-                )
+                unfinished = "began to answer but did not finish in time: use a longer --timeout."
+                raise Unasked(f"process {process.pid} {unfinished}")
             raise TimeoutError
         time.sleep(_LOOK_S)
-
-
-@contextlib.contextmanager
-def _answer_file(path: Path) -> Iterator[int]:
-    # Read through this descriptor only: the folder belongs to the process's user, who may replace the file.
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        yield fd
-    finally:
-        os.close(fd)
-
-
-def _give_to(process: Process, folder: Path) -> None:
-    if _is_anothers(process):
-        for path in (*folder.iterdir(), folder):
-            os.chown(path, process.uid, -1)
 
 
 def _is_anothers(process: Process) -> bool:
@@ -200,8 +180,6 @@ def _is_there(pid: int) -> bool:
         return psutil.pid_exists(pid)
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
+    except OSError as error:
+        return isinstance(error, PermissionError)
     return True

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class ReportedFinding:
+class ReportedFinding(NamedTuple):
     """One finding that was not resolved later."""
 
     rule: str
     name: str
     file: str
     line: int
-    pid: int
 
 
 @dataclass(slots=True)
@@ -36,26 +35,19 @@ def read_agent_output(directory: Path) -> AgentOutput:
 
     A line that is incomplete or not a JSON object is counted and skipped: a process may have been killed while it
     was writing.
-
-    Args:
-        directory: where the agents wrote.
-
-    Returns:
-        What was read; empty if no process wrote anything.
     """
     output = AgentOutput()
     for path in sorted(directory.glob("*.jsonl")):
-        unresolved: dict[tuple[str, str], list[ReportedFinding]] = {}
+        unresolved: dict[tuple[str, str], list[ReportedFinding]] = defaultdict(list)
         for event in _events(path, output):
             pid = _integer(event.get("process.pid")) or _integer(path.stem)
             output.pids.add(pid)
             name = event.get("event")
             key = (str(event.get("poolwitness.fingerprint")), str(event.get("poolwitness.pool.id")))
             if name == "poolwitness.finding":
-                unresolved.setdefault(key, []).append(_finding(event, pid))
-            elif name == "poolwitness.finding.resolved":
-                if unresolved.get(key):
-                    unresolved[key].pop()
+                unresolved[key].append(_finding(event))
+            elif name == "poolwitness.finding.resolved" and unresolved[key]:
+                unresolved[key].pop()
             elif name == "poolwitness.verdict":
                 output.verdict_at[pid] = _epoch_seconds(event.get("timestamp"))
         for findings in unresolved.values():
@@ -79,13 +71,12 @@ def _events(path: Path, output: AgentOutput) -> Iterator[dict[str, Any]]:
         output.unreadable += 1
 
 
-def _finding(event: dict[str, Any], pid: int) -> ReportedFinding:
+def _finding(event: dict[str, Any]) -> ReportedFinding:
     return ReportedFinding(
         rule=str(event.get("poolwitness.rule", "?")),
         name=str(event.get("poolwitness.rule_name", "")),
         file=str(event.get("code.file.path", "")),
         line=_integer(event.get("code.line.number")),
-        pid=pid,
     )
 
 

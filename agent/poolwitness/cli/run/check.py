@@ -21,10 +21,6 @@ FINDINGS = 23
 def run_checked(command: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run a program to its end and judge what its agents reported.
 
-    Args:
-        command: the program and its arguments.
-        environ: the environment, with the agent in it.
-
     Returns:
         The program's own status if it is not 0 (if a signal killed it, this process dies of the same one), else 23
         if there are findings, else 0; 127 or 126 if it could not be started.
@@ -36,11 +32,10 @@ def run_checked(command: Sequence[str], environ: Mapping[str, str]) -> int:
         print_message(f"{shlex.quote(command[0])} runs unchecked, for there is no temporary directory: {reason}.")
         return replace_process(command, environ)
     try:
-        try:
-            child = run_child(command, {**environ, "POOLWITNESS_CHECK_DIR": str(directory)})
-        except (OSError, ValueError) as error:
-            return report_start_failure(command[0], error)
+        child = run_child(command, {**environ, "POOLWITNESS_CHECK_DIR": str(directory)})
         status = _judge(directory, child)
+    except (OSError, ValueError) as error:
+        return report_start_failure(command[0], error)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     return child.exit_like_child() if child.returncode else status
@@ -59,20 +54,14 @@ def _judge(directory: Path, child: ChildExit) -> int:
 
 
 def summary(output: AgentOutput, child: ChildExit, status: int) -> list[str]:
-    """The summary for the user, one sentence per line.
-
-    Args:
-        output: what the program's processes reported.
-        child: how the program ended.
-        status: the exit status that this command will return.
-    """
+    """The summary for the user, one sentence per line; *status* is what this command will return."""
     lines = []
     if output.findings:
         lines.append(f"{plural(len(output.findings), 'finding')}; {_status(child, status)}.")
-        places = Counter((finding.rule, finding.name, _at(finding)) for finding in output.findings)
-        width = max(len(f"{rule} {name}") for rule, name, _ in places)
-        for (rule, name, place), times in sorted(places.items()):
-            lines.append(f"  {f'{rule} {name}':<{width}}  {place}{f'  ({times} times)' if times > 1 else ''}")
+        places = Counter((f"{each.rule} {each.name}", _at(each)) for each in output.findings)
+        width = max(len(rule) for rule, _ in places)
+        for (rule, place), times in sorted(places.items()):
+            lines.append(f"  {rule:<{width}}  {place}{f'  ({times} times)' if times > 1 else ''}")
     elif output.pids:
         lines.append(f"no findings; {_status(child, status)}.")
     else:
@@ -114,6 +103,4 @@ def _status(child: ChildExit, status: int) -> str:
 
 
 def _at(finding: ReportedFinding) -> str:
-    if not finding.file:
-        return "no line known"
-    return f"{short_path(finding.file)}:{finding.line}"
+    return f"{short_path(finding.file)}:{finding.line}" if finding.file else "no line known"

@@ -9,21 +9,20 @@ import argparse
 import os
 import shlex
 from collections.abc import Mapping
+from typing import Any
 
 from poolwitness.cli.output import UsageError, print_message
 from poolwitness.cli.run.exec import replace_process
 from poolwitness.cli.sitedir import path as sitedir
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command to run, and ``--check``."""
-    parser.usage = "poolwitness run [-h] [--check] -- COMMAND [ARGUMENT ...]"
-    parser.add_argument(
-        "--check",
-        action="store_true",
-        help="stay as the parent, measure the exit, and end with status 23 where there were findings",
-    )
-    parser.add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND", help="the program and its arguments")
+USAGE = "poolwitness run [-h] [--check] -- COMMAND [ARGUMENT ...]"
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "--check": {
+        "action": "store_true",
+        "help": "stay as the parent, measure the exit, and end with status 23 where there were findings",
+    },
+    "words": {"nargs": argparse.REMAINDER, "metavar": "COMMAND", "help": "the program and its arguments"},
+}
 
 
 def run(args: argparse.Namespace) -> int:
@@ -50,14 +49,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def with_agent(environ: Mapping[str, str]) -> dict[str, str]:
-    """An environment in which Python programs start the agent.
-
-    Args:
-        environ: the environment to start from; its other POOLWITNESS_… variables are kept.
-
-    Raises:
-        FileNotFoundError: the directory of our sitecustomize.py does not exist.
-    """
+    """An environment in which Python programs start the agent; its other POOLWITNESS_… variables are kept."""
     directory = sitedir()
     if not (directory / "sitecustomize.py").is_file():
         raise FileNotFoundError(f"{directory} has no sitecustomize.py")

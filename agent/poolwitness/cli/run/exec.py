@@ -14,22 +14,20 @@ NOT_EXECUTABLE = 126
 
 
 def replace_process(command: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Replace this process with a program.
+    """Replace this process with a program, which is looked up on PATH.
 
-    Args:
-        command: the program, looked up on PATH, and its arguments.
-        environ: the program's whole environment.
-
-    Returns:
-        Only if the program could not be started: 127 or 126. Windows cannot replace a process; there it is the
-        program's own status.
+    Returns only if the program could not be started: 127 or 126. Windows cannot replace a process; there it is the
+    program's own status.
     """
     try:
         if os.name == "nt":
             from poolwitness.cli.run.supervisor import run_child
 
             return run_child(command, environ).exit_like_child()
-        _restore_signals()
+        # Python ignores these signals, and a program keeps ignoring what was ignored when it was started.
+        for name in ("SIGPIPE", "SIGXFSZ"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), signal.SIG_DFL)
         flush()
         os.execvpe(command[0], list(command), dict(environ))
     except (OSError, ValueError) as error:
@@ -37,11 +35,7 @@ def replace_process(command: Sequence[str], environ: Mapping[str, str]) -> int:
 
 
 def report_start_failure(program: str, error: OSError | ValueError) -> int:
-    """Print why a program could not be started.
-
-    Returns:
-        127 if it was not found, 126 if it was found and could not be executed.
-    """
+    """Print why a program could not be started; 127 if it was not found, 126 if it could not be executed."""
     if isinstance(error, (FileNotFoundError, NotADirectoryError)):
         if shutil.which(program):
             print_message(f"{program}: the interpreter named in its first line was not found.")
@@ -51,10 +45,3 @@ def report_start_failure(program: str, error: OSError | ValueError) -> int:
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     print_message(f"{program}: cannot be executed: {reason}.")
     return NOT_EXECUTABLE
-
-
-def _restore_signals() -> None:
-    # Python ignores these signals, and a program keeps ignoring what was ignored when it was started.
-    for name in ("SIGPIPE", "SIGXFSZ"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_DFL)

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import FrameType
 from typing import Any
 
 from poolwitness.cli.output import flush
@@ -46,8 +45,7 @@ class ChildExit:
     def exit_like_child(self) -> int:
         """Kill this process with the signal that killed the child, or return the status to exit with.
 
-        Returns:
-            The child's own status; 128 + n if signal n killed it but cannot kill this process, for example as pid 1.
+        That is the child's own, or 128 + n if signal n killed it but cannot kill this process, for example as pid 1.
         """
         if self.signal_name is None:
             return self.returncode
@@ -65,16 +63,7 @@ class ChildExit:
 
 
 def run_child(command: Sequence[str], environ: Mapping[str, str], directory: str | None = None) -> ChildExit:
-    """Run a program to its end, in this process's process group, and pass signals on to it.
-
-    Args:
-        command: the program, looked up on PATH, and its arguments.
-        environ: the program's whole environment.
-        directory: its working directory; this process's by default.
-
-    Raises:
-        OSError: it could not be started.
-    """
+    """Run a program to its end, in this process's process group, and pass signals on to it."""
     with _received_signals() as received:
         child = subprocess.Popen(list(command), env=dict(environ), cwd=directory, close_fds=False)
         while child.poll() is None:
@@ -101,7 +90,8 @@ def _received_signals() -> Iterator[Callable[[subprocess.Popen[bytes]], Iterator
         for number in (*FROM_TERMINAL, *FROM_OTHERS, *CHILD_ENDED):
             # A signal that this process ignores (nohup, a background job of a shell) is ignored by the child too.
             if number in CHILD_ENDED or signal.getsignal(number) is not signal.SIG_IGN:
-                before[number] = signal.signal(number, _no_op)
+                # A handler that does nothing: a signal without a handler is not written to the pipe.
+                before[number] = signal.signal(number, lambda *_: None)
         yield lambda child: _wait(read_end, child)
     finally:
         for number, handler in before.items():
@@ -119,23 +109,14 @@ def _wait(read_end: int, child: subprocess.Popen[bytes]) -> Iterator[int]:
     yield from (number for number in os.read(read_end, 512) if number not in CHILD_ENDED)
 
 
-def _no_op(number: int, frame: FrameType | None) -> None:
-    """A handler that does nothing: a signal without a handler is not written to the pipe."""
-
-
 def _in_foreground_group() -> bool:
     if os.name == "nt":
         return True
     try:
-        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
+        with open("/dev/tty", "rb", buffering=0) as terminal:
+            return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
     except OSError:
         return False
-    try:
-        return os.tcgetpgrp(terminal) == os.getpgrp()
-    except OSError:
-        return False
-    finally:
-        os.close(terminal)
 
 
 def _disable_core_dump() -> None:

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from importlib.resources import files
 
+from poolwitness.diagnose.lifecycle import dropped_open
+from poolwitness.diagnose.registry import RULES
+
 QUERIES = ("totals", "all_faults", "leaks", "worse", "resolved", "timeline", "finding_counts")
 VIEWS = ("window", "faults")
 STEPS = 96  # of the timeline
 
 
 def sql(name: str) -> str:
-    """The SQL of a query, a view or a table.
+    """One statement with its comments, from the file of this name, for example ``leaks`` or ``duckdb/table``.
 
-    Args:
-        name: for example ``leaks`` or ``duckdb/table``.
-
-    Returns:
-        One statement, with its comments.
-
-    Raises:
-        FileNotFoundError: there is no such file.
+    The files have ``{leak_rules}`` and ``{dropped_open}`` in the place of the codes of rules.
     """
-    return files(__name__).joinpath(*f"{name}.sql".split("/")).read_text(encoding="utf-8")
+    text = files(__name__).joinpath(*f"{name}.sql".split("/")).read_text(encoding="utf-8")
+    leaks = ", ".join(f"'{code}'" for code, rule in sorted(RULES.items()) if rule.leak)
+    return text.replace("{leak_rules}", leaks).replace("{dropped_open}", f"'{dropped_open.code}'")

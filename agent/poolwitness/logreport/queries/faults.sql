@@ -60,7 +60,7 @@ SELECT
     c.processes_now AS processes_now, c.processes_before AS processes_before,
     r.ran_now AS ran_now, r.ran_before AS ran_before,
     coalesce(b.came_back, 0) AS came_back, coalesce(o.opened_now, 0) AS opened_now, c.worst_s AS worst_s,
-    CASE WHEN l.rule IN ('PW001', 'PW002', 'PW007', 'PW101', 'PW102', 'PW107') THEN 1 ELSE 0 END AS leaks,
+    CASE WHEN l.rule IN ({leak_rules}) THEN 1 ELSE 0 END AS leaks,
     CASE
         WHEN r.ran_earlier = 0 THEN 'uncompared'
         WHEN c.findings_now = 0 AND coalesce(o.opened_now, 0) > 0 THEN 'gone'

@@ -8,7 +8,7 @@ WITH
         SELECT
             process, pool_id,
             min(CASE WHEN event = 'poolwitness.pool.opened' THEN moment END) AS opened_at,
-            min(CASE WHEN event = 'poolwitness.pool.closed' OR rule = 'PW002' THEN moment END) AS closed_at,
+            min(CASE WHEN event = 'poolwitness.pool.closed' OR rule = {dropped_open} THEN moment END) AS closed_at,
             max(greatest(min_size, pool_size, peak_in_use)) AS connections,
             -- An async pool has tasks. Other pools have 3 workers and a scheduler by default.
             max(CASE

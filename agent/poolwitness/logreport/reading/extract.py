@@ -24,13 +24,9 @@ _decoder = json.JSONDecoder()
 
 
 def event_text(line: str) -> str | None:
-    """The text of the only event of a line: after a prefix, or in one string of a JSON object.
+    """The text of the only event of a line, as the agent wrote it: after a prefix, or in one string of a JSON object.
 
-    Args:
-        line: without its end.
-
-    Returns:
-        The text as the agent wrote it, an event if it is valid JSON; None if the line has to be parsed by `events_in`.
+    It is an event if it is valid JSON. None if the line has to be parsed by `events_in`.
     """
     text = _tail(line)
     if text is not None or not line.startswith('{"'):
@@ -57,12 +53,7 @@ def _tail(text: str) -> str | None:
 
 
 def events_in(line: str, depth: int = 0) -> Iterator[Event]:
-    """Our events in a line, in order.
-
-    Args:
-        line: without its end.
-        depth: how deeply it was nested in other JSON.
-    """
+    """Our events in a line, in order; *depth* is how deeply the line was nested in other JSON."""
     position = line.find("{")
     for _ in range(MAX_OBJECTS):
         if position < 0:
@@ -86,8 +77,9 @@ def looks_like_fragment(line: str) -> bool:
 def _events_of(value: Any, depth: int) -> Iterator[Event]:
     if not isinstance(value, dict) or depth > MAX_DEPTH:
         return
-    event = restored(value)
-    if event is not None and _is_complete(event):
+    event = restored(value) or {}
+    name, run = event.get("event"), event.get("poolwitness.run_id")
+    if isinstance(name, str) and name.startswith("poolwitness.") and isinstance(run, str) and run:
         yield event
         return
     for inner in list(value.values())[:MAX_VALUES]:
@@ -95,8 +87,3 @@ def _events_of(value: Any, depth: int) -> Iterator[Event]:
             yield from _events_of(inner, depth + 1)
         elif isinstance(inner, str) and "poolwitness" in inner:
             yield from events_in(inner, depth + 1)
-
-
-def _is_complete(event: Event) -> bool:
-    name, run = event.get("event"), event.get("poolwitness.run_id")
-    return isinstance(name, str) and name.startswith("poolwitness.") and isinstance(run, str) and bool(run)

@@ -2,50 +2,50 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import IO
 
-from poolwitness.logreport.reading.extract import START, event_text, events_in, looks_like_fragment
-from poolwitness.logreport.reading.line_file import LineFile
-from poolwitness.logreport.reading.sources import Source
-from poolwitness.logreport.reading.stats import ReadStats
-from poolwitness.logreport.reading.streams import is_compressed, is_regular, read_chunks, read_lines
+from poolwitness.logreport.columns import KEYS, LARGEST_INTEGER
+from poolwitness.logreport.reading.extract import START, Event, event_text, events_in, looks_like_fragment
+from poolwitness.logreport.reading.sources import ReadStats, Source, is_compressed, read_chunks, read_lines
 from poolwitness.logreport.store import LoadCounts, NotLoadable, Store, Unreadable
 
 # Bytes of lines that are loaded at a time: some 700,000 lines. Each processor should fill whole groups of
 # 120,000 rows, because a single processor writes the remainder to the table.
 BATCH = 1 << 30
 
+MAX_TEXT = 16_384
+_UNSAFE = dict.fromkeys([0, *range(0xD800, 0xE000)], "\ufffd")
+
 Progress = Callable[[int], None]
 Load = Callable[[Sequence[str]], LoadCounts]
 
 
 def read_sources(sources: Iterable[Source], store: Store, progress: Progress = lambda _: None) -> ReadStats:
-    """Read all sources.
-
-    Args:
-        sources: the files, and standard input.
-        store: where events are stored.
-        progress: called with a number of bytes on disk after they have been read.
-
-    Returns:
-        What was read, and what was skipped.
-    """
+    """Read all sources, and call *progress* with numbers of bytes on disk after they have been read."""
     reader = Reader(store)
     batch: list[Source] = []
+
+    def read_batch() -> None:
+        reader.read_files(batch)
+        progress(sum(source.size for source in batch))
+        batch.clear()
+
     for source in sources:
         reader.stats.files += 1
-        if reader.must_split(source):
+        # What the database cannot read itself, or not in one go.
+        if not source.is_regular or source.size > BATCH or is_compressed(source):
             reader.read_split(source, progress)
             continue
         batch.append(source)
         if sum(one.size for one in batch) >= BATCH:
-            reader.read_files(batch)
-            progress(sum(one.size for one in batch))
-            batch = []
+            read_batch()
     if batch:
-        reader.read_files(batch)
-        progress(sum(one.size for one in batch))
+        read_batch()
     reader.load_extracted()
     reader.stats.duplicates = store.drop_duplicates()
     return reader.stats
@@ -57,30 +57,27 @@ class Reader:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.stats = ReadStats()
-        self._events: LineFile | None = None
-        self._texts: LineFile | None = None
+        self._events: IO[bytes] | None = None
+        self._texts: IO[bytes] | None = None
 
-    def must_split(self, source: Source) -> bool:
-        """Whether the database cannot read a source itself, or not in one go."""
-        return not is_regular(source) or source.size > BATCH or is_compressed(source)
+    def _line_file(self) -> IO[bytes]:
+        return tempfile.NamedTemporaryFile(suffix=".jsonl", prefix="lines", dir=self.store.folder, delete=False)
 
-    def read_split(self, source: Source, progress: Progress = lambda _: None) -> None:
+    def read_split(self, source: Source, progress: Progress) -> None:
         """Read a source through temporary files, split between lines."""
-        plain = is_regular(source) and not is_compressed(source)
+        plain = source.is_regular and not is_compressed(source)
         for path, size in self._split(source):
             self.stats.size += size
-            self.read_files([Source(path, 0)])
+            self.read_files([Source(path)])
             os.unlink(path)
             progress(size if plain else 0)
         if not plain:
             progress(source.size)
 
     def read_files(self, batch: list[Source], load: Load | None = None) -> None:
-        """Read files with the database; those that it cannot read, line by line.
+        """Read files that are not compressed with the database; those that it cannot read, line by line.
 
-        Args:
-            batch: files that are not compressed.
-            load: the store's method to use: `Store.load` unless that has failed.
+        *load* is the store's method to use: `Store.load` unless that has failed.
         """
         load = load or self.store.load
         try:
@@ -94,10 +91,10 @@ class Reader:
                 self.read_files(batch[middle:], load)
             return
         except NotLoadable:
-            loadable, others = self._separate(batch)
+            loadable = self.store.loadable([source.path for source in batch])
             if loadable:
-                self.read_files(loadable)
-            self.read_files(others, self.store.stage)
+                self.read_files([source for source in batch if source.path in loadable])
+            self.read_files([source for source in batch if source.path not in loadable], self.store.stage)
             return
         self.stats.size += sum(source.size for source in batch)
         self.stats.lines += counts.lines
@@ -123,27 +120,22 @@ class Reader:
     def extract(self, line: str, as_text: bool = True) -> None:
         """Extract the events of one line that contains our name.
 
-        Args:
-            line: without its end.
-            as_text: whether an event's text may be passed to the database unparsed, which takes a tenth of the time.
+        *as_text*: an event's text may be passed to the database unparsed, which takes a tenth of the time.
         """
         text = event_text(line) if as_text else None
         if text is not None:
-            if self._texts is None:
-                self._texts = LineFile(self.store.folder)
-            self._texts.write_text(text)
+            self._texts = self._texts or self._line_file()
+            self._texts.write(text.encode("utf-8", "replace") + b"\n")
             return
         found = 0
         for event in events_in(line):
-            if self._events is None:
-                self._events = LineFile(self.store.folder)
-            self._events.write_event(event)
+            self._events = self._events or self._line_file()
+            self._events.write(_event_line(event))
             found += 1
-        if not found:
-            if looks_like_fragment(line):
-                self.stats.broken += 1
-            else:
-                self.stats.other += 1
+        if not found and looks_like_fragment(line):
+            self.stats.broken += 1
+        elif not found:
+            self.stats.other += 1
 
     def load_extracted(self) -> None:
         """Store the events that were extracted from other lines."""
@@ -151,8 +143,9 @@ class Reader:
         file, self._events = self._events, None
         if file is None:
             return
-        counts = self.store.stage([file.close()])
-        file.delete()
+        file.close()
+        counts = self.store.stage([file.name])
+        os.unlink(file.name)
         self.stats.events += counts.events
         self.stats.broken += counts.lines - counts.events
 
@@ -160,43 +153,49 @@ class Reader:
         file, self._texts = self._texts, None
         if file is None:
             return
-        path = [file.close()]
+        file.close()
         try:
             try:
-                counts = self.store.load(path)
+                counts = self.store.load([file.name])
             except NotLoadable:
-                counts = self.store.stage(path)
+                counts = self.store.stage([file.name])
             self.stats.events += counts.events
             for line in self.store.unparsed_lines():
                 self.extract(line, as_text=False)
         except Unreadable:
-            for raw in read_lines(Source(path[0]), self.stats):
+            for raw in read_lines(Source(file.name), self.stats):
                 self.extract(raw.decode("utf-8", "replace"), as_text=False)
-        file.delete()
-
-    def _separate(self, batch: list[Source]) -> tuple[list[Source], list[Source]]:
-        """Files that `Store.load` can be expected to accept, and the others."""
-        if len(batch) == 1:
-            return [], batch
-        try:
-            paths = set(self.store.loadable([source.path for source in batch]))
-        except Unreadable:
-            return [], batch
-        loadable = [source for source in batch if source.path in paths]
-        if len(loadable) == len(batch):  # a file was written to meanwhile
-            return [], batch
-        return loadable, [source for source in batch if source.path not in paths]
+        os.unlink(file.name)
 
     def _split(self, source: Source) -> Iterator[tuple[str, int]]:
         """Temporary files with the lines of a source, as paths and sizes."""
-        file = LineFile(self.store.folder)
+        file = self._line_file()
+        size = 0
         for chunk in read_chunks(source, self.stats):
             end = chunk.rfind(b"\n") + 1
-            if file.size + len(chunk) < BATCH or not end:
-                file.write(chunk)
-                continue
-            file.write(chunk[:end])
-            full, file = file, LineFile(self.store.folder)
-            file.write(chunk[end:])
-            yield full.close(), full.size
-        yield file.close(), file.size
+            if size + len(chunk) >= BATCH and end:
+                file.write(chunk[:end])
+                file.close()
+                yield file.name, size + end
+                file, size, chunk = self._line_file(), 0, chunk[end:]
+            file.write(chunk)
+            size += len(chunk)
+        file.close()
+        yield file.name, size
+
+
+def _event_line(event: Event) -> bytes:
+    """An event as a line of JSON: only the keys of the table, and only values that the database can read."""
+    kept = {key: safe for key in KEYS if (safe := _safe(event.get(key))) is not None}
+    kept["logger"] = "poolwitness"
+    return json.dumps(kept, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"
+
+
+def _safe(value: object) -> str | int | float | bool | None:
+    if isinstance(value, str):
+        return value[:MAX_TEXT].translate(_UNSAFE)
+    if isinstance(value, int):
+        return value if -LARGEST_INTEGER <= value <= LARGEST_INTEGER else None
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return None

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import quote
 
-from poolwitness.logreport.answers import Fault, Report
+from poolwitness.logreport.answers import Report
 from poolwitness.logreport.renderings.wording import repository_path
 
 _GITHUB = {"error": "error", "warning": "warning", "info": "notice"}
 _GITLAB = {"error": "critical", "warning": "major", "info": "info"}
+_TEXT = str.maketrans({character: quote(character) for character in "%\r\n"})
+_PROPERTY = str.maketrans({character: quote(character) for character in "%\r\n:,"})
 
 
 def github(report: Report) -> str:
     """GitHub workflow commands, one per fault."""
-    return "".join(map(_command, [*report.leaks, *report.others]))
+    commands = []
+    for fault in report.unresolved:
+        file = repository_path(fault.file).translate(_PROPERTY)
+        title = f"{fault.rule} {fault.rule_name}".translate(_PROPERTY)
+        text = f"{fault.message}\nTo mend it: {fault.fix}".translate(_TEXT)
+        level = _GITHUB.get(fault.level, "warning")
+        commands.append(f"::{level} file={file},line={fault.line},title={title}::{text}\n")
+    return "".join(commands)
 
 
 def gitlab(report: Report) -> str:
@@ -26,20 +36,6 @@ def gitlab(report: Report) -> str:
             "severity": _GITLAB.get(fault.level, "major"),
             "location": {"path": repository_path(fault.file), "lines": {"begin": fault.line}},
         }
-        for fault in [*report.leaks, *report.others]
+        for fault in report.unresolved
     ]
     return json.dumps(issues, indent=1) + "\n"
-
-
-def _command(fault: Fault) -> str:
-    file, title = _property(repository_path(fault.file)), _property(f"{fault.rule} {fault.rule_name}")
-    text = _data(f"{fault.message}\nTo mend it: {fault.fix}")
-    return f"::{_GITHUB.get(fault.level, 'warning')} file={file},line={fault.line},title={title}::{text}\n"
-
-
-def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import IO
+from collections.abc import Callable, Sequence
+from typing import IO, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -17,89 +17,64 @@ _WIDTH = 160  # in a file or a pipe
 _COLORS = {"clean": "bold green", "findings": "bold red", "nothing": "bold yellow"}
 _TRENDS = {"new": "red", "back": "red", "worse": "red", "better": "green", "gone": "green"}
 
+# A column: its heading, and what it shows of a fault.
+Column = tuple[str, Callable[[Fault], Any]]
+_COMMON: tuple[Column, ...] = (
+    ("rule", lambda fault: f"{fault.rule} {fault.rule_name}"),
+    ("line of code", wording.at_line),
+)
+_FAULTS: tuple[Column, ...] = (
+    ("findings", lambda fault: fault.findings),
+    ("processes", lambda fault: fault.processes),
+    ("since", lambda fault: wording.format_minute(fault.first_at)),
+    ("last week", lambda fault: Text(fault.trend, _TRENDS.get(fault.trend, ""))),
+)
+_WORSE: tuple[Column, ...] = (
+    ("last week", lambda fault: fault.findings_now),
+    ("week before", lambda fault: fault.findings_before),
+    ("of processes", lambda fault: f"{fault.processes_now} of {fault.ran_now}"),
+)
+_RESOLVED: tuple[Column, ...] = (
+    ("findings", lambda fault: fault.findings),
+    ("came back", lambda fault: fault.came_back),
+    ("last seen", lambda fault: wording.format_minute(fault.last_at)),
+)
+_NUMBERS = ("findings", "processes", "came back", "week before", "of processes")
+
 
 def render(report: Report, out: IO[str]) -> None:
-    """Print the report.
-
-    Args:
-        report: what to print.
-        out: where to print; if it is a terminal, its width is used.
-    """
-    terminal = out.isatty()
-    console = Console(file=out, width=None if terminal else _WIDTH, highlight=False, emoji=False, markup=False)
+    """Print the report; if *out* is a terminal, its width is used."""
+    width = None if out.isatty() else _WIDTH
+    console = Console(file=out, width=width, highlight=False, emoji=False, markup=False)
     console.print(Text(wording.verdict(report), _COLORS[wording.status(report)]))
     if report.totals.events:
         console.print(Text(wording.scope(report), "dim"))
-    _faults(console, "Lines of code that leak", report.leaks)
-    _faults(console, "Other faults", report.others)
-    _worse(console, report)
-    _resolved(console, report)
+    _table(console, "Lines of code that leak", report.leaks, _FAULTS)
+    _table(console, "Other faults", report.others, _FAULTS)
+    _table(console, "New or worse since last week", report.worse, _WORSE)
+    _table(console, "Resolved", report.resolved, _RESOLVED)
     skipped = wording.skipped(report)
     if skipped:
         console.print()
     for sentence in skipped:
         console.print(Text(f"{sentence}.", "dim"))
-    if open_faults := [*report.leaks, *report.others]:
+    if report.unresolved:
         console.print()
-        console.print(Text(f"How to mend it: poolwitness explain {open_faults[0].rule}"))
+        console.print(Text(f"How to mend it: poolwitness explain {report.unresolved[0].rule}"))
 
 
-def _faults(console: Console, title: str, faults: Sequence[Fault]) -> None:
-    table = _table(title, "rule", "line of code", "findings", "processes", "since", "last week")
-    for fault in faults[:MAX_ROWS]:
-        table.add_row(
-            _rule(fault),
-            Text(wording.at_line(fault)),
-            Text(str(fault.findings)),
-            Text(str(fault.processes)),
-            Text(wording.format_minute(fault.first_at)),
-            Text(fault.trend, _TRENDS.get(fault.trend, "")),
-        )
-    _show(console, table, len(faults))
-
-
-def _worse(console: Console, report: Report) -> None:
-    table = _table("New or worse since last week", "rule", "line of code", "last week", "week before", "of processes")
-    for fault in report.worse[:MAX_ROWS]:
-        table.add_row(
-            _rule(fault),
-            Text(wording.at_line(fault)),
-            Text(str(fault.findings_now)),
-            Text(str(fault.findings_before)),
-            Text(f"{fault.processes_now} of {fault.ran_now}"),
-        )
-    _show(console, table, len(report.worse))
-
-
-def _resolved(console: Console, report: Report) -> None:
-    table = _table("Resolved", "rule", "line of code", "findings", "came back", "last seen")
-    for fault in report.resolved[:MAX_ROWS]:
-        table.add_row(
-            _rule(fault),
-            Text(wording.at_line(fault)),
-            Text(str(fault.findings)),
-            Text(str(fault.came_back)),
-            Text(wording.format_minute(fault.last_at)),
-        )
-    _show(console, table, len(report.resolved))
-
-
-def _table(title: str, *columns: str) -> Table:
+def _table(console: Console, title: str, faults: Sequence[Fault], columns: tuple[Column, ...]) -> None:
+    if not faults:
+        return
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for column in columns:
-        numbers = column in ("findings", "processes", "came back", "week before", "of processes")
-        fold = column == "line of code"
-        table.add_column(column, justify="right" if numbers else "left", overflow="fold", no_wrap=not fold)
-    return table
-
-
-def _show(console: Console, table: Table, count: int) -> None:
-    if count:
-        console.print()
-        console.print(table)
-    if count > MAX_ROWS:
-        console.print(Text(f"and {count - MAX_ROWS} more: --format json has them all", "dim"))
-
-
-def _rule(fault: Fault) -> Text:
-    return Text(f"{fault.rule} {fault.rule_name}")
+    for heading, _ in (*_COMMON, *columns):
+        fold = heading == "line of code"
+        table.add_column(heading, justify="right" if heading in _NUMBERS else "left", overflow="fold", no_wrap=not fold)
+    for fault in faults[:MAX_ROWS]:
+        cells = (value_of(fault) for _, value_of in (*_COMMON, *columns))
+        # Only as Text: a string could contain markup.
+        table.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in cells))
+    console.print()
+    console.print(table)
+    if len(faults) > MAX_ROWS:
+        console.print(Text(f"and {len(faults) - MAX_ROWS} more: --format json has them all", "dim"))

@@ -9,10 +9,11 @@ from importlib.resources import files
 from poolwitness._version import __version__
 from poolwitness.diagnose import pages
 from poolwitness.logreport.answers import Fault, Report
-from poolwitness.logreport.renderings import timeline_svg, wording
+from poolwitness.logreport.renderings import wording
 
 # The page contains all faults that the query returns; those after the first ones are folded.
 MAX_SHOWN = 25
+_WIDTH, _HEIGHT = 960, 64  # of a chart
 
 
 def render(report: Report) -> str:
@@ -30,8 +31,7 @@ def render(report: Report) -> str:
     ]
     if report.totals.events:
         parts.append(f'<p class="dim">{escape(wording.scope(report))}</p>')
-    if timeline := timeline_svg.render(report):
-        parts.append(f"<h2>Timeline</h2>{timeline}")
+    parts += _timeline(report)
     parts += _section("Lines of code that leak", report.leaks)
     parts += _section("Other faults", report.others)
     parts += _list("New or worse since last week", report.worse)
@@ -83,7 +83,7 @@ def _folded(title: str, text: str) -> str:
 
 def _page(rule: str) -> str:
     try:
-        return pages.title(rule)[1] + f"\n\nThe whole page: poolwitness explain {rule}"
+        return f"{pages.title(rule)[1]}\n\nThe whole page: poolwitness explain {rule}"
     except KeyError:  # of a later release of the agent
         return ""
 
@@ -98,3 +98,40 @@ def _list(title: str, faults: Sequence[Fault]) -> list[str]:
         for fault in faults[:MAX_SHOWN]
     ]
     return [f"<h2>{escape(title)} ({len(faults)})</h2><ul>", *rows, "</ul>"]
+
+
+def _timeline(report: Report) -> list[str]:
+    """One small chart each for pools, connections, threads and findings, as inline SVG."""
+    if not report.timeline:
+        return []
+    charts = [
+        _chart(name, [step[name] for step in report.timeline], bars=name == "findings")
+        for name in ("pools", "connections", "threads", "findings")
+    ]
+    first, last = (escape(wording.format_minute(at)) for at in (report.totals.first_at, report.totals.last_at))
+    ends = f'<p class="ends"><span>{first}</span><span>{last} UTC</span></p>'
+    return ["<h2>Timeline</h2>" + "\n".join(charts) + ends]
+
+
+def _chart(name: str, values: Sequence[int], bars: bool) -> str:
+    most = max(values)
+    step = _WIDTH / len(values)
+    heights = [value * _HEIGHT / (most or 1) for value in values]
+    if bars:
+        shape = "".join(
+            f'<rect x="{number * step:.1f}" y="{_HEIGHT - height:.1f}" width="{step - 1:.1f}" height="{height:.1f}"/>'
+            for number, height in enumerate(heights)
+            if height
+        )
+    else:
+        # A step is drawn as a horizontal line, because its value is a maximum.
+        corners = "".join(
+            f"L{number * step:.1f},{_HEIGHT - height:.1f}L{(number + 1) * step:.1f},{_HEIGHT - height:.1f}"
+            for number, height in enumerate(heights)
+        )
+        shape = f'<path d="M0,{_HEIGHT}{corners}L{_WIDTH},{_HEIGHT}Z"/>'
+    return (
+        f'<figure class="{name}"><figcaption>{name} <b>{most}</b> at most</figcaption>'
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" role="img" '
+        f'aria-label="{name}: at most {most}">{shape}</svg></figure>'
+    )

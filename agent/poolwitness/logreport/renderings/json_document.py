@@ -6,7 +6,7 @@ import dataclasses
 import json
 from typing import Any
 
-from poolwitness.logreport.answers import Fault, Report
+from poolwitness.logreport.answers import Fault, Report, Totals
 from poolwitness.logreport.renderings import wording
 
 VERSION = "1.0"
@@ -14,9 +14,10 @@ VERSION = "1.0"
 
 def render(report: Report) -> str:
     """One JSON object, with a newline."""
-    totals = dataclasses.asdict(report.totals)
-    for name in ("first_at", "last_at"):
-        totals[name] = wording.format_timestamp(totals[name]) if report.totals.events else None
+    stats, totals = report.stats, _fields(report.totals)
+    if not report.totals.events:
+        totals.update(first_at=None, last_at=None)
+    skipped = stats.other + stats.broken + stats.too_long + stats.duplicates
     document = {
         "version": VERSION,
         "verdict": wording.status(report),
@@ -25,14 +26,13 @@ def render(report: Report) -> str:
         "leaks": [fault.fingerprint for fault in report.leaks],
         "worse": [fault.fingerprint for fault in report.worse],
         "resolved": [fault.fingerprint for fault in report.resolved],
-        "faults": [_fault(fault) for fault in report.faults],
-        "timeline": [dataclasses.asdict(step) for step in report.timeline],
-        "read": {**dataclasses.asdict(report.stats), "skipped": report.stats.skipped},
+        "faults": [_fields(fault) for fault in report.faults],
+        "timeline": report.timeline,
+        "read": {**dataclasses.asdict(stats), "skipped": skipped},
     }
     return json.dumps(document, ensure_ascii=True, allow_nan=False, indent=1) + "\n"
 
 
-def _fault(fault: Fault) -> dict[str, Any]:
-    found = dataclasses.asdict(fault)
-    found.update(first_at=wording.format_timestamp(fault.first_at), last_at=wording.format_timestamp(fault.last_at))
-    return found
+def _fields(row: Totals | Fault) -> dict[str, Any]:
+    times = {name: wording.format_timestamp(getattr(row, name)) for name in ("first_at", "last_at")}
+    return {**dataclasses.asdict(row), **times}

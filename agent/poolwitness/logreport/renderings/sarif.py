@@ -26,8 +26,7 @@ _SEVERITY = {"error": "error", "warning": "warning", "info": "recommendation"}
 
 def render(report: Report) -> str:
     """The unresolved faults, one result each."""
-    faults = [*report.leaks, *report.others]
-    rules = {_id(fault): fault for fault in sorted(faults, key=_id)}
+    rules = {_id(fault): fault for fault in sorted(report.unresolved, key=_id)}
     order = {code: number for number, code in enumerate(rules)}
     run: dict[str, Any] = {
         "tool": {
@@ -40,7 +39,7 @@ def render(report: Report) -> str:
         },
         "automationDetails": {"id": "poolwitness/"},
         "columnKind": "unicodeCodePoints",
-        "results": [_result(fault, order[_id(fault)]) for fault in faults],
+        "results": [_result(fault, order[_id(fault)]) for fault in report.unresolved],
     }
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=1, allow_nan=False) + "\n"
 
@@ -55,9 +54,11 @@ def _rule(fault: Fault) -> dict[str, Any]:
         summary, page = pages.title(code)[1], pages.page(code)
     except KeyError:  # of a later release of the agent
         summary = page = name or code
+    pascal = "".join(word.capitalize() for word in name.split("-"))
+    is_friendly = _PASCAL.fullmatch(pascal) and len(pascal) <= _MAX_NAME and pascal.lower() != code.lower()
     return {
         "id": code,
-        **_friendly_name(code, name),
+        **({"name": pascal} if is_friendly else {}),
         "shortDescription": {"text": _sentence((name.replace("-", " ") or code)[: _MAX_DESCRIPTION - 1])},
         "fullDescription": {"text": _sentence(summary[: _MAX_DESCRIPTION - 1])},
         "help": {"text": page, "markdown": page},
@@ -70,15 +71,12 @@ def _rule(fault: Fault) -> dict[str, Any]:
     }
 
 
-def _friendly_name(code: str, name: str) -> dict[str, str]:
-    pascal = "".join(word.capitalize() for word in name.split("-"))
-    usable = _PASCAL.fullmatch(pascal) and len(pascal) <= _MAX_NAME and pascal.lower() != code.lower()
-    return {"name": pascal} if usable else {}
-
-
 def _result(fault: Fault, index: int) -> dict[str, Any]:
     fix = _sentence(fault.fix)
-    text = " ".join(part for part in (_sentence(fault.message), fix and f"To mend it: {fix}", _seen(fault)) if part)
+    times = "once" if fault.findings == 1 else f"{fault.findings} times"
+    processes, since = wording.plural_processes(fault.processes), wording.format_minute(fault.first_at)
+    seen = f"Seen {times} in {processes} since {since} UTC."
+    text = " ".join(part for part in (_sentence(fault.message), fix and f"To mend it: {fix}", seen) if part)
     location = {
         "physicalLocation": {
             "artifactLocation": {"uri": quote(wording.repository_path(fault.file)), "uriBaseId": "%SRCROOT%"},
@@ -97,12 +95,6 @@ def _result(fault: Fault, index: int) -> dict[str, Any]:
         "occurrenceCount": min(fault.findings, _MAX_INTEGER),
         "properties": {"processes": fault.processes, "trend": fault.trend, "confidence": fault.confidence},
     }
-
-
-def _seen(fault: Fault) -> str:
-    since = wording.format_minute(fault.first_at)
-    times = "once" if fault.findings == 1 else f"{fault.findings} times"
-    return f"Seen {times} in {wording.plural_processes(fault.processes)} since {since} UTC."
 
 
 def _sentence(text: str) -> str:

@@ -32,11 +32,10 @@ def verdict(report: Report) -> str:
     ran = plural_processes(totals.processes)
     if not totals.findings:
         return f"clean: nothing found in {ran} that opened {plural(totals.pools_opened, 'pool')}"
-    open_faults = [*report.leaks, *report.others]
-    if not open_faults:
+    if not report.unresolved:
         return f"resolved: {plural(totals.faults, 'fault')} seen in {ran}, and none of them stands any more"
     share = f"{totals.processes_with_findings} of {ran}"
-    count = max(len(open_faults), totals.faults - len(report.resolved))
+    count = max(len(report.unresolved), totals.faults - len(report.resolved))
     parts = [f"{plural(count, 'fault')} in {share}"]
     if report.leaks:
         worst = report.leaks[0]
@@ -53,7 +52,7 @@ def status(report: Report) -> str:
     """``clean``, ``findings`` or ``nothing``."""
     if not report.totals.events:
         return "nothing"
-    return "findings" if report.leaks or report.others else "clean"
+    return "findings" if report.unresolved else "clean"
 
 
 def at_line(fault: Fault) -> str:
@@ -83,8 +82,6 @@ def plural_processes(count: int) -> str:
 def scope(report: Report) -> str:
     """The period and the numbers of events, processes and files."""
     totals = report.totals
-    if not totals.events:
-        return ""
     return (
         f"{format_minute(totals.first_at)} to {format_minute(totals.last_at)} UTC: {plural(totals.events, 'event')} of "
         f"{plural_processes(totals.processes)} in {plural(report.stats.files, 'file')}"
@@ -94,39 +91,31 @@ def scope(report: Report) -> str:
 def skipped(report: Report) -> list[str]:
     """What was skipped and what the agents did not write, one sentence each."""
     stats, totals = report.stats, report.totals
-    sentences = []
-    for count, noun, reason in (
-        (stats.other, "line", "not of poolwitness"),
-        (stats.broken, "broken line", "what was left of an event: cut short, or mixed with another"),
-        (stats.too_long, "line", "too long to be of poolwitness"),
-        (stats.duplicates, "event", "there more than once, and counted once"),
-    ):
-        if count:
-            sentences.append(f"{plural(count, noun)} passed over: {reason}")
-    if stats.troubled:
-        more = stats.troubled - len(stats.troubles)
-        listed = "; ".join(stats.troubles) + (f"; and {more} more" if more else "")
-        sentences.append(f"{plural(stats.troubled, 'file')} not read to the end: {listed}")
-    if totals.suppressed:
-        sentences.append(f"{plural(totals.suppressed, 'line')} held back by the agents, which write so many a minute")
-    if totals.lines_lost:
-        sentences.append(f"{plural(totals.lines_lost, 'line')} lost by the agents, which could not write them")
-    if totals.faults > len(report.faults):
-        sentences.append(
-            f"{totals.faults - len(report.faults)} faults more: the {len(report.faults)} in most processes are shown"
-        )
+    troubles = "; ".join(stats.troubles)
+    if stats.troubled > len(stats.troubles):
+        troubles += f"; and {stats.troubled - len(stats.troubles)} more"
+    counts = (
+        (stats.other, "line", "passed over: not of poolwitness"),
+        (stats.broken, "broken line", "passed over: what was left of an event: cut short, or mixed with another"),
+        (stats.too_long, "line", "passed over: too long to be of poolwitness"),
+        (stats.duplicates, "event", "passed over: there more than once, and counted once"),
+        (stats.troubled, "file", f"not read to the end: {troubles}"),
+        (totals.suppressed, "line", "held back by the agents, which write so many a minute"),
+        (totals.lines_lost, "line", "lost by the agents, which could not write them"),
+    )
+    sentences = [f"{plural(count, noun)} {what}" for count, noun, what in counts if count]
+    shown = len(report.faults)
+    if totals.faults > shown:
+        sentences.append(f"{totals.faults - shown} faults more: the {shown} in most processes are shown")
     return sentences
 
 
 @lru_cache(maxsize=4096)
 def repository_path(file: str) -> str:
-    """A path relative to the working directory, which is taken for the root of the repository, with slashes.
+    """A file's path from the working directory, which is taken for the root of the repository, with slashes.
 
-    Args:
-        file: as the program saw it, possibly in a container or on another system.
-
-    Returns:
-        Its longest suffix that is a file below the working directory; otherwise the path without its root.
+    The program may have seen the file in a container or on another system. So this is the path's longest suffix that is
+    a file below the working directory; otherwise the path without its root.
     """
     windows = "\\" in file or file[1:3] == ":/"
     pure = PureWindowsPath(file) if windows else PurePosixPath(file)
