@@ -202,7 +202,9 @@ def run(dsn: str, minutes: float, active: bool) -> tuple[dict[str, Any], list[st
         events = [json.loads(line) for line in log.read_text().splitlines()] if active else []
     wrong += result["failed"]
     wrong += [event["message"] for event in events if event["event"].endswith((".finding", "disabled", "failed"))]
-    if active and [event["poolwitness.verdict"] for event in events if event["event"].endswith(".verdict")] != ["clean"]:
+    if active and [event["poolwitness.verdict"] for event in events if event["event"].endswith(".verdict")] != [
+        "clean"
+    ]:
         wrong.append("no clean verdict")
     if growth(result["samples"], "memory") > MOST_BYTES:
         wrong.append("memory grows")

@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 PATIENCE_S = 1.0
 FORK_PATIENCE_S = 10.0
 
+# The usual cause of files that cannot be found or read.
+ADVICE = (
+    "; if it has changed its root directory or its user since it imported psycopg_pool, call"
+    " poolwitness.snapshot() before that, which loads the agent"
+)
+
 
 class FirstPool:
     """Loads the agent of this process once.
@@ -143,13 +149,14 @@ class FirstPool:
             if not is_ours(error):
                 raise
             if not isinstance(error, (RecursionError, MemoryError)):  # the program's own is at its end
-                self._give_up(f"could not load the agent ({type(error).__name__})")
+                hint = ADVICE if isinstance(error, (ImportError, OSError)) else ""
+                self._give_up(f"could not load the agent ({type(error).__name__})", hint)
         return None
 
-    def _give_up(self, why: str) -> None:
+    def _give_up(self, why: str, advice: str = "") -> None:
         self.off = True
         self._loading = None
-        complain(f"this process {why}, so the agent is off in it; the program runs on without it")
+        complain(f"this process {why}, so the agent is off in it; the program runs on without it{advice}")
 
     def _before_fork(self) -> None:
         self._held = False if self.off else self._lock.acquire(timeout=FORK_PATIENCE_S)
