@@ -31,6 +31,12 @@ FORK_PATIENCE_S = 10.0
 FRAMES_TO_UNDO = 60
 _RUNS_ON = "the program runs on"
 
+# The usual cause of files that cannot be found or read.
+ADVICE = (
+    "; if it has changed its root directory or its user since it imported psycopg_pool, call"
+    " poolwitness.snapshot() before that, which loads the agent"
+)
+
 
 class FirstPool:
     """Loads the agent of this process once.
@@ -166,7 +172,8 @@ class FirstPool:
             if _is_the_programs(error, tracer):
                 raise
             if not isinstance(error, (RecursionError, MemoryError)):  # the program's own is at its end
-                self._give_up(f"could not load the agent ({type(error).__name__})")
+                advice = ADVICE if isinstance(error, (ImportError, OSError)) else ""
+                self._give_up(f"could not load the agent ({type(error).__name__})", advice)
             return None
         if os.getpid() != pid:
             self._give_up("was forked by the thread that was loading the agent")
@@ -184,9 +191,9 @@ class FirstPool:
             self._loading = None
             self._lock.release()
 
-    def _give_up(self, why: str) -> None:
+    def _give_up(self, why: str, advice: str = "") -> None:
         self.off = True
-        complain(f"this process {why}, so the agent is off in it; {_RUNS_ON} without it")
+        complain(f"this process {why}, so the agent is off in it; {_RUNS_ON} without it{advice}")
 
     # forks
 

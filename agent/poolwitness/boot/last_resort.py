@@ -2,9 +2,13 @@
 
 # No annotations from __future__: that is a module to import.
 
+# Nothing is imported later: the program may have changed its root directory.
+import json
 import os
 import sys
+import time
 
+from poolwitness._version import SCHEMA_VERSION
 from poolwitness.model.startup import clock, system
 
 
@@ -25,11 +29,6 @@ def complain(sentence: str) -> None:
 
 
 def _event(sentence: str) -> str:
-    import json
-    import time
-
-    from poolwitness._version import SCHEMA_VERSION
-
     now = clock.now()
     event = {
         "timestamp": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1e6):06d}Z",

@@ -38,6 +38,8 @@ def code_owner(filename: str) -> str:
         return "installed"
     if path.startswith(_stdlib_dirs()):
         return "stdlib"
+    if parts[-1] == "__main__.py" and "unzipped_pexes" in parts:  # what starts the application there
+        return "installed"
     return "installed" if _is_installed_in_archive(path) else "application"
 
 
@@ -76,6 +78,8 @@ def _is_installed_in_archive(path: str) -> bool:
         files = getattr(importer, "_files", None)
         if isinstance(files, dict) and path.startswith(archive + os.sep):
             root = _root_of(path[len(archive) + 1 :])
+            if os.path.join("_bootstrap", "__init__.py") in files:  # shiv's: the application has been unpacked
+                return True
             return root in _REQUIRED or root.lower() in _archive_distributions(archive, importer)
     return False
 

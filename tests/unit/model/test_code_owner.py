@@ -93,5 +93,6 @@ def test_of_names_under_pex_and_shiv() -> None:
     )
     assert code_owner(f"{pex}/unzipped_pexes/4/0a/shop/stock.py") == "application"
     assert code_owner(f"{pex}/unzipped_pexes/4/0a/.bootstrap/pex/pex.py") == "installed"
+    assert code_owner(f"{pex}/unzipped_pexes/4/0a/__main__.py") == "installed"
     assert code_owner("/srv/app.shiv/_bootstrap/__init__.py") == "installed"
     assert code_owner("/root/.shiv/app.shiv_0a/site-packages/sqlalchemy/pool.py") == "installed"
