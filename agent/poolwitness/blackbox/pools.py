@@ -107,5 +107,5 @@ def _lean(worker: WorkerRecord) -> WorkerRecord:
         role=worker.role,
         alive=worker.alive,
         error_type=worker.error_type,
-        error_text=worker.error_text,
+        raised_at=worker.raised_at,
     )
