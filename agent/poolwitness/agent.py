@@ -23,7 +23,6 @@ from poolwitness.observe.patcher import Patcher
 from poolwitness.observe.pools import PoolPatches
 from poolwitness.report.open_sinks import open_sinks
 from poolwitness.report.pipeline import Pipeline
-from poolwitness.report.secrets import describe_error
 from poolwitness.report.sinks import Render, Sink
 from poolwitness.runtime import exit_hooks
 from poolwitness.runtime.checks import RuleChecks
@@ -108,9 +107,7 @@ class Agent:
             ]
         )
         fork.watch(self.ledger.forked)
-        pools = install_patches(
-            self.patcher, self.ledger, self.observers, self.guards, self.config.level, describe_error
-        )
+        pools = install_patches(self.patcher, self.ledger, self.observers, self.guards, self.config.level)
         self.sweep.install()
         self.dump_server.install()
         if self.otel is not None:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
+from tests.support.commands import cli
 from tests.support.programs import ON, environment, run, stderr_to_file, strict
 
 pytestmark = pytest.mark.slow
 
-SECRETIVE = Path(__file__).parent.joinpath("programs", "secretive.py").read_text(encoding="utf-8")
+PROGRAMS = Path(__file__).parent / "programs"
+SECRETIVE = PROGRAMS.joinpath("secretive.py").read_text(encoding="utf-8")
 # As a word, and as the port that libpq takes a part of it for.
 SECRETS = (b"hunter2", b"%68unter2", b'"server.port":31337')
 
@@ -52,3 +60,48 @@ def test_no_secret_leaves(format_: str, output: str, ending: str, dsn: str, tmp_
         if format_ == "json" and name.endswith(("stderr", ".jsonl")):
             for line in text.splitlines(keepends=True):
                 strict(line)
+
+
+# At both ends of each value: it is found whatever is done with the rest.
+MARK = "s3cr3tv4lu3"
+
+
+@settings(deadline=None, max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.text(max_size=30), min_size=1, max_size=2), st.booleans())
+@example(["", " and more"], True)
+@example(["'x'=\" @/:?", "\ud800"], False)
+def test_no_value_of_the_program_leaves_it(dsn: str, texts: list[str], killed: bool) -> None:
+    """Values that exceptions of callbacks, connection classes, statements, workers and the main thread quote."""
+    with tempfile.TemporaryDirectory(prefix="pw") as folder:
+        boxes, log = Path(folder, "boxes"), Path(folder, "log.jsonl")
+        env = environment(
+            DSN=dsn,
+            VALUES=json.dumps([f"{MARK}{text}{MARK}" for text in texts]),
+            POOLWITNESS_OUTPUT=f"stderr,file:{log}",
+            POOLWITNESS_FORMAT="json",
+            POOLWITNESS_HELD_S="0.5",
+            POOLWITNESS_SWEEP_S="0.1",
+            POOLWITNESS_BLACKBOX=str(boxes),
+            **ON,
+        )
+        command = [sys.executable, str(PROGRAMS / "quoting.py"), *(["killed"] if killed else [])]
+        with (
+            stderr_to_file(Path(folder, "stderr")) as stderr,
+            subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr) as process,
+        ):
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+            dumped = cli("dump", str(process.pid), "--format", "json")
+            raw = b"".join(path.read_bytes() for path in boxes.iterdir())
+            process.communicate(b"\n", timeout=60)
+        left = cli("postmortem", str(boxes), "--format", "json")
+        written = Path(folder, "stderr").read_bytes() + log.read_bytes()
+    reported = written + dumped.stdout.encode() + left.stdout.encode()
+    for rule in (b"PW202", b"PW301", *([] if killed else [b"PW004"])):
+        assert rule in reported
+    for name in (b"not_recognised", b"conninfo_invalid", b"connection_refused", b"database_missing"):
+        assert name in reported
+    assert b"poolwitness.raised_at" in dumped.stdout.encode()
+    assert (left.stdout != "") == killed
+    at = (reported + raw).find(MARK.encode())
+    assert at < 0, (reported + raw)[max(0, at - 500) : at + 200]

@@ -93,4 +93,10 @@ def _refused_mono(pool: TrackedPool) -> float:
 
 
 def _lean(worker: WorkerRecord) -> WorkerRecord:
-    return WorkerRecord(*worker[:3], error_type=worker.error_type, error_text=worker.error_text)
+    return WorkerRecord(
+        name=worker.name,
+        role=worker.role,
+        alive=worker.alive,
+        error_type=worker.error_type,
+        raised_at=worker.raised_at,
+    )

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from poolwitness.diagnose.registry import rule
 from poolwitness.model.findings import Finding
 from poolwitness.model.records import ConnectError, PoolRecord, Snapshot
-from poolwitness.model.wording import plural, pool_made
+from poolwitness.model.server_errors import SENTENCES
+from poolwitness.model.wording import plural, pool_made, raised
 
 SLOW_S = 1.0
 
@@ -55,7 +56,14 @@ def slots_unaccounted(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]
     "the pool cannot connect and keeps trying",
     confidence="proven",
     level="error",
-    fields=("exception.type", "exception.message", "db.response.status_code", "poolwitness.count"),
+    fields=(
+        "exception.type",
+        "exception.message",
+        "poolwitness.server_error",
+        "db.response.status_code",
+        "poolwitness.raised_at",
+        "poolwitness.count",
+    ),
 )
 def connect_failing(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
     """PW202: the error that the pool retries in silence, once for each kind."""
@@ -63,12 +71,14 @@ def connect_failing(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
         yield connect_failing.finding(
             message=f"{pool_made(pool)}, cannot connect and keeps trying: {error_text(error)}",
             fix=connect_advice(error),
-            key=(pool.info.id, error.error_type, error.sqlstate, error.text),
+            key=(pool.info.id, error.error_type, error.sqlstate, error.server_error, error.raised_at),
             pool=pool,
             extra={
                 "exception.type": error.error_type,
-                "exception.message": error.text or None,
+                "exception.message": SENTENCES.get(error.server_error),
+                "poolwitness.server_error": error.server_error or None,
                 "db.response.status_code": error.sqlstate or None,
+                "poolwitness.raised_at": error.raised_at.place if error.raised_at is not None else None,
                 "poolwitness.count": error.count,
             },
         )
@@ -82,30 +92,35 @@ def last_error(pool: PoolRecord) -> ConnectError:
 def error_text(error: ConnectError) -> str:
     """An error of connecting in a sentence."""
     code = f" [{error.sqlstate}]" if error.sqlstate else ""
-    text = f": {error.text}" if error.text else ""
-    return f"{error.error_type}{code}{text}"
+    if error.server_error:
+        return f"{error.error_type}{code}: {SENTENCES.get(error.server_error, error.server_error)}"
+    return raised(f"{error.error_type}{code}", error.raised_at)
+
+
+_PASSWORD = "check the user and password that the program is given; the pool itself is not busy"
+_NAMES = "check the database and role names"
+_FULL = "the server is out of connections: lower max_size times processes, or raise max_connections"
+_ADDRESS = "check that the server runs and listens at this host and port"
+_REMEDIES = {
+    "password_rejected": _PASSWORD,
+    "no_password": _PASSWORD,
+    "authentication_failed": _PASSWORD,
+    "role_missing": _NAMES,
+    "database_missing": _NAMES,
+    "too_many_connections": _FULL,
+    "too_many_for_role": _FULL,
+    "too_many_for_database": _FULL,
+    "connection_refused": _ADDRESS,
+    "socket_missing": _ADDRESS,
+    "timed_out": "check the network and the host's name; set connect_timeout",
+    "name_not_resolved": "check the host's name",
+}
 
 
 def connect_advice(error: ConnectError) -> str:
     """What to do about an error of connecting."""
-    text = error.text.lower()
-    if (
-        error.sqlstate in ("28P01", "28000")
-        or "password authentication failed" in text
-        or "no password supplied" in text
-    ):
-        return "check the user and password that the program is given; the pool itself is not busy"
-    if error.sqlstate == "3D000" or "does not exist" in text:
-        return "check the database and role names"
-    if "too many" in text or error.sqlstate == "53300":
-        return "the server is out of connections: lower max_size times processes, or raise max_connections"
-    if "refused" in text or "no such file" in text:
-        return "check that the server runs and listens at this host and port"
-    if "timeout" in text or "timed out" in text:
-        return "check the network and the host's name; set connect_timeout"
-    if "translate host name" in text or "resolve" in text:
-        return "check the host's name"
-    return "make the database reachable, or use open(wait=True) to learn at start-up that it is not"
+    unknown = "make the database reachable, or use open(wait=True) to learn at start-up that it is not"
+    return _REMEDIES.get(error.server_error, unknown)
 
 
 @rule(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from poolwitness.diagnose.registry import SNAPSHOT, own_pools, rule
 from poolwitness.model.findings import Finding
 from poolwitness.model.records import Ending, PoolRecord, Snapshot
-from poolwitness.model.wording import at_line, format_stack, pool_made
+from poolwitness.model.wording import at_line, format_stack, pool_made, raised
 
 # Supervisors usually wait 30 s, and what ends at all does so within the 5 s that psycopg_pool waits.
 PATIENCE_S = 10.0
@@ -28,6 +28,7 @@ PATIENCE_S = 10.0
         "poolwitness.waits_at",
         "poolwitness.waits_stacktrace",
         "exception.type",
+        "poolwitness.raised_at",
     ),
 )
 def exit_hung(snapshot: Snapshot) -> Iterator[Finding]:
@@ -59,6 +60,7 @@ def exit_hung(snapshot: Snapshot) -> Iterator[Finding]:
             "poolwitness.waits_at": at.place if at is not None else None,
             "poolwitness.waits_stacktrace": format_stack(where, 16) if at is None and where is not None else None,
             "exception.type": ending.exception or None,
+            "poolwitness.raised_at": ending.raised_at.place if ending.raised_at is not None else None,
         },
     )
 
@@ -73,7 +75,7 @@ def _sentence(ending: Ending, pool: PoolRecord | None, stands: str) -> str:
         else:
             what = f"{ending.waits_for}{others} {were} cancelled and {'goes' if were == 'was' else 'go'} on{stands}"
         return f"asyncio.run has been finishing for {ending.seconds:.1f} s and cannot: {what}"
-    because = f", of {ending.exception}," if ending.exception else ""
+    because = f", of {raised(ending.exception, ending.raised_at)}," if ending.exception else ""
     over = "asyncio.run is closing its loop" if ending.kind == "loop" else "the main thread is over"
     kind = "a daemon" if ending.count == 1 else "daemons"
     return (

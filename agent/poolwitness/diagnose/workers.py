@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from poolwitness.diagnose.registry import rule
 from poolwitness.model.findings import Finding
 from poolwitness.model.records import Frame, PoolRecord, Snapshot, WorkerRecord
-from poolwitness.model.wording import at_line, format_stack, plural, pool_made
+from poolwitness.model.wording import at_line, format_stack, plural, pool_made, raised
 
 
 @rule(
@@ -22,7 +22,7 @@ from poolwitness.model.wording import at_line, format_stack, plural, pool_made
         "poolwitness.worker.role",
         "poolwitness.workers_dead",
         "exception.type",
-        "exception.message",
+        "poolwitness.raised_at",
     ),
 )
 def worker_died(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
@@ -109,7 +109,7 @@ def _died(pool: PoolRecord, worker: WorkerRecord) -> Finding:
     if worker.error_type is None:
         why = "without an exception that could be seen"
     else:
-        why = f"of {worker.error_type}" + (f": {worker.error_text}" if worker.error_text else "")
+        why = f"of {raised(worker.error_type, worker.raised_at)}"
     if worker.role == "scheduler":
         effect = "reconnections and idle shrinking no longer happen"
     elif left:
@@ -126,7 +126,7 @@ def _died(pool: PoolRecord, worker: WorkerRecord) -> Finding:
             "poolwitness.worker.role": worker.role,
             "poolwitness.workers_dead": dead,
             "exception.type": worker.error_type,
-            "exception.message": worker.error_text or None,
+            "poolwitness.raised_at": worker.raised_at.place if worker.raised_at is not None else None,
         },
     )
 

@@ -193,7 +193,7 @@ class TrackedPool:
         # What its workers run now, by the id of the thread or asyncio task.
         self.worker_tasks: dict[int, WorkerTask] = {}
         # By the worker's name: the exception that it died of, its class and its text.
-        self.worker_errors: dict[str, tuple[str, str]] | None = None
+        self.worker_errors: dict[str, tuple[str, Frame | None]] | None = None
         self.thread_samples: dict[int, Any] | None = None
         self.connects: ConnectTally | None = None
         self.exhaustion: ExhaustionTally | None = None

@@ -86,6 +86,17 @@ def resolve(raw: RawStack, skip: frozenset[int] = frozenset()) -> Stack:
     return Stack(tuple(frames), None)
 
 
+def raised_at(error: BaseException) -> Frame | None:
+    """The application's line that raised an exception, or called what did; None if there is none in its traceback."""
+    found, traceback = None, error.__traceback__
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if code_owner(code.co_filename) == "application":
+            found = _frame(code, traceback.tb_lasti)
+        traceback = traceback.tb_next
+    return found
+
+
 def caller_of(raw: RawStack, index: int) -> int:
     """The index of the application's frame that called the one at *index*; -1 if there is none near it.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from poolwitness.ledger.stacks import RawStack, resolve
-from poolwitness.model.locations import Stack
+from poolwitness.model.locations import Frame, Stack
 from poolwitness.model.records import (
     CheckoutFault,
     ConnectError,
@@ -62,18 +62,27 @@ class UsageTally:
 class ConnectErrorTally:
     """One kind of error that the pool met when it connected."""
 
-    __slots__ = ("count", "error_type", "first_at", "last_at", "sqlstate", "text")
+    __slots__ = ("count", "error_type", "first_at", "last_at", "raised_at", "server_error", "sqlstate")
 
-    def __init__(self, error_type: str, sqlstate: str, text: str, now: float) -> None:
+    def __init__(self, error_type: str, sqlstate: str, server_error: str, raised_at: Frame | None, now: float) -> None:
         self.error_type = error_type
         self.sqlstate = sqlstate
-        self.text = text
+        self.server_error = server_error
+        self.raised_at = raised_at
         self.count = 1
         self.first_at = self.last_at = now
 
     def freeze(self) -> ConnectError:
         """The record of it."""
-        return ConnectError(self.error_type, self.sqlstate, self.text, self.count, self.first_at, self.last_at)
+        return ConnectError(
+            self.error_type,
+            self.sqlstate,
+            self.server_error,
+            self.count,
+            self.first_at,
+            self.last_at,
+            self.raised_at,
+        )
 
 
 class ConnectTally:
@@ -100,8 +109,8 @@ class ConnectTally:
         self.seconds = 0.0
         self.connect_ms = 0
         self.last_ms = 0
-        # By class, SQLSTATE and the gist of the text.
-        self.errors: dict[tuple[str, str, str], ConnectErrorTally] = {}
+        # By class, SQLSTATE, the name of the server's error, and the line that raised it.
+        self.errors: dict[tuple[str, str, str, Frame | None], ConnectErrorTally] = {}
 
     def add_counted(self, counted_ms: int) -> None:
         """Add what the pool's own counter of connecting, without configuring, has grown by; pop_stats() resets it."""

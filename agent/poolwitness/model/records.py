@@ -15,7 +15,8 @@ from poolwitness.model.locations import Stack as Stack
 class WorkerRecord(NamedTuple):
     """One thread or task that a pool runs on: its workers and its scheduler.
 
-    ``task`` is what the worker is at, for ``busy_s`` seconds now; empty where it waits for work.
+    ``task`` is what the worker is at, for ``busy_s`` seconds now; empty where it waits for work. ``raised_at`` is the
+    application's line that raised what it died of.
     """
 
     name: str
@@ -30,7 +31,7 @@ class WorkerRecord(NamedTuple):
     switches_involuntary: int | None = None
     where: Stack | None = None
     error_type: str | None = None
-    error_text: str | None = None
+    raised_at: Frame | None = None
     task: str = ""
     busy_s: float = 0.0
 
@@ -97,14 +98,19 @@ class CheckoutFault(NamedTuple):
 
 
 class ConnectError(NamedTuple):
-    """An error of connecting that the pool retries in silence."""
+    """An error of connecting that the pool retries in silence.
+
+    ``server_error`` is its name in `poolwitness.model.server_errors`; empty if the program's own code raised it, at the
+    line ``raised_at``.
+    """
 
     error_type: str
     sqlstate: str
-    text: str
+    server_error: str
     count: int  # type: ignore[assignment]  # nobody calls the method of tuples
     first_at: float
     last_at: float
+    raised_at: Frame | None = None
 
 
 class ConnectRecord(NamedTuple):
@@ -245,7 +251,8 @@ class Ending(NamedTuple):
     """The main thread is past its last line and waits, and what for.
 
     ``kind`` is ``threads`` (Python waits for those that are no daemons), ``tasks`` (asyncio.run has cancelled them) or
-    ``loop`` (asyncio.run waits for its executor); ``quiet_s`` is how long no pool was used meanwhile.
+    ``loop`` (asyncio.run waits for its executor); ``quiet_s`` is how long no pool was used meanwhile; ``exception`` is
+    the class of what ended the main thread, and ``raised_at`` the application's line that raised it.
     """
 
     kind: str
@@ -258,6 +265,7 @@ class Ending(NamedTuple):
     count: int = 1  # type: ignore[assignment]  # nobody calls the method of tuples
     pool_id: int = 0
     exception: str = ""
+    raised_at: Frame | None = None
 
 
 class Moment(NamedTuple):

@@ -15,6 +15,11 @@ def at_line(frame: Frame | None) -> str:
     return f"{short_path(frame.file)}:{frame.line}{function}"
 
 
+def raised(error_type: str, at: Frame | None) -> str:
+    """An exception of the program in a sentence: its class, and the application's line that raised it."""
+    return f"{error_type} raised at {at_line(at)}" if at is not None else error_type
+
+
 def at_call(stack: Stack) -> str:
     """`at_line` of a stack's origin, and who called that: the origin may be a helper that everybody calls."""
     caller = stack.caller

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from poolwitness.guards import Guards
 from poolwitness.ledger.ledger import Ledger
 from poolwitness.ledger.observers import Observers
@@ -29,7 +26,6 @@ def install(
     observers: Observers,
     guards: Guards,
     level: str,
-    describe_error: Callable[[Any, BaseException], str],
 ) -> PoolPatches:
     """Patch the host's classes; a group of patches that cannot be installed is left out and the others go on.
 
@@ -39,7 +35,6 @@ def install(
         observers: hear what the patches see; all of them must be registered by now.
         guards: one for each component.
         level: ``exit`` for pools only, ``watch``, or ``trace``.
-        describe_error: gives an exception's text without secrets.
 
     Returns:
         What the wrappers of the constructors call.
@@ -70,7 +65,7 @@ def install(
     with guards.finalizers:
         patcher.wrap(sync, "__del__", finalizers.measured)
         patcher.wrap(sync, "close", finalizers.measured)
-    workers = WorkerPatches(ledger, observers, describe_error)
+    workers = WorkerPatches(ledger, observers)
     with guards.workers:
         around(sync, "worker", guards.workers, failed=workers.thread_died)
         around(asynchronous, "worker", guards.workers, failed=workers.task_died)
@@ -103,7 +98,7 @@ def install(
         patcher.wrap(asynchronous, "putconn", checkouts.async_putconn)
         waits = PoolWaitPatches(crossings, faults.request_failed)
         around(with_null, "wait", guards.checkouts, waits.waiting, failed=waits.wait_failed)
-    connects = ConnectPatches(ledger, observers, describe_error)
+    connects = ConnectPatches(ledger, observers)
     with guards.connects:
         around(
             both, "_connect", guards.connects, connects.connecting, connects.connected, connects.connect_failed,

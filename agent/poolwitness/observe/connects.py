@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 from poolwitness.ledger.ledger import Ledger
 from poolwitness.ledger.observers import Observers
 from poolwitness.ledger.pools import TrackedPool
+from poolwitness.ledger.stacks import raised_at
 from poolwitness.ledger.tallies import ConnectErrorTally, ConnectTally
+from poolwitness.model.code_owner import code_owner
+from poolwitness.model.server_errors import recognise
 from poolwitness.model.startup import clock
 
 MOST_ERRORS = 8
@@ -22,15 +24,11 @@ class ConnectPatches:
     Args:
         ledger: where the pools are tracked.
         observers: hear of each attempt, in the worker that made it.
-        describe_error: gives an exception's text without secrets.
     """
 
-    def __init__(
-        self, ledger: Ledger, observers: Observers, describe_error: Callable[[Any, BaseException], str]
-    ) -> None:
+    def __init__(self, ledger: Ledger, observers: Observers) -> None:
         self.ledger = ledger
         self.observers = observers
-        self.describe_error = describe_error
 
     def connecting(self, pool: Any, _frame: FrameType | None, _args: tuple[Any, ...], _kwargs: dict[str, Any]) -> float:
         """``_connect`` was called; gives the time."""
@@ -67,15 +65,16 @@ class ConnectPatches:
         tally.attempts += 1
         tally.failures += 1
         tally.failing = True
-        text = self.describe_error(pool, error)
-        key = (type(error).__name__, str(getattr(error, "sqlstate", None) or ""), _gist(text))
+        sqlstate = _sqlstate(error)
+        server_error = recognise(str(error), sqlstate) if _is_from_psycopg(error) else ""
+        key = (type(error).__name__, sqlstate, server_error, None if server_error else raised_at(error))
         now = clock.now()
         known = tally.errors.get(key)
         if known is not None:
             known.count += 1
             known.last_at = now
         elif len(tally.errors) < MOST_ERRORS:
-            tally.errors[key] = ConnectErrorTally(key[0], key[1], text, now)
+            tally.errors[key] = ConnectErrorTally(*key, now)
         self.ledger.synchronize()
         self.observers.connection_failed(tracked, is_new=known is None)
 
@@ -93,6 +92,33 @@ class ConnectPatches:
         return tracked, tracked.connects
 
 
-def _gist(text: str) -> str:
-    """What tells one error from another: libpq gives no SQLSTATE for a connection that it never had."""
-    return re.sub(r"[\d.:]+", "#", text.rpartition("failed: ")[2])[:80]
+def _sqlstate(error: Exception) -> str:
+    from psycopg import Error
+
+    found = error.sqlstate if isinstance(error, Error) else None
+    return found if type(found) is str and re.fullmatch("[0-9A-Z]{5}", found) else ""
+
+
+def _is_from_psycopg(error: Exception) -> bool:
+    """Whether psycopg's own ``connect`` raised it, called by the pool or by the ``connect`` of a class of the program.
+
+    Otherwise the program's own code did: a callback, a callable conninfo, its connection class, or their statements.
+    """
+    calls: list[tuple[str, str]] = []  # below the pool's _connect, outermost first
+    traceback = error.__traceback__
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        owner = code_owner(code.co_filename)
+        if owner == "psycopg" and code.co_name == "_connect":
+            calls.clear()
+        elif owner not in ("agent", "stdlib"):
+            calls.append((owner, code.co_name))
+        traceback = traceback.tb_next
+    if not calls or calls[0][1] != "connect":
+        return False
+    entered = ""  # the function through which psycopg was entered last
+    for owner, name in reversed(calls):
+        if owner != "psycopg":
+            break
+        entered = name
+    return entered == "connect"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import sys
 import threading
-from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 from poolwitness.ledger.connections import WorkerTask, current_task
 from poolwitness.ledger.ledger import Ledger
 from poolwitness.ledger.observers import Observers
+from poolwitness.ledger.stacks import raised_at
 from poolwitness.model.startup import clock
 
 
@@ -21,15 +21,11 @@ class WorkerPatches:
     Args:
         ledger: where the pools are tracked.
         observers: hear of a worker that died, and of a suspected one that has finished its task.
-        describe_error: gives an exception's text without secrets.
     """
 
-    def __init__(
-        self, ledger: Ledger, observers: Observers, describe_error: Callable[[Any, BaseException], str]
-    ) -> None:
+    def __init__(self, ledger: Ledger, observers: Observers) -> None:
         self.ledger = ledger
         self.observers = observers
-        self.describe_error = describe_error
         self._ids = itertools.count(1)
 
     def thread_died(self, _owner: Any, _frame: FrameType | None, _token: Any, error: BaseException) -> None:
@@ -54,7 +50,7 @@ class WorkerPatches:
                 continue
             if pool.worker_errors is None:
                 pool.worker_errors = {}
-            pool.worker_errors[name] = (type(error).__name__, self.describe_error(pool.ref(), error))
+            pool.worker_errors[name] = (type(error).__name__, raised_at(error))
             if pool.state == "open" and not pool.inherited:
                 self.ledger.report_change(pool, "worker_died")
             return

@@ -95,7 +95,9 @@ _TABLE = (
     Field("code.function.name", "text", "the function it is in", "make_pool"),
     Field("code.stacktrace", "text", "the stack of that line, outermost frame first; `...` where frames were cut", 'File "/srv/shop/app.py", line 3, in <module>\nFile "/srv/shop/db.py", line 14, in make_pool'),
     Field("exception.type", "text", "the class of the exception", "OperationalError"),
-    Field("exception.message", "text", "its text, without secrets", "connection refused"),
+    Field("exception.message", "text", "what a failed connect means: a sentence of the agent's, with nothing of the server's own message", "the connection was refused"),
+    Field("poolwitness.server_error", "text", "the same as a name that stays; absent if the program's own code raised the exception", "connection_refused"),
+    Field("poolwitness.raised_at", "text", "the application's line that raised the exception, or called what did", "/srv/shop/db.py:9"),
     Field("db.response.status_code", "text", "the server's SQLSTATE", "28P01"),
 
     # A finding

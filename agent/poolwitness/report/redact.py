@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -37,19 +37,11 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
-def scrub(text: str, secrets: Iterable[str] = ()) -> str:
-    """Take passwords out of a text.
+def scrub(text: str) -> str:
+    """Take passwords out of a text, such as a pool's name or a thread's.
 
-    Args:
-        text: an exception's message or the like.
-        secrets: values that must not appear in any context.
-
-    Returns:
-        At most `LONGEST_SEARCHED` characters: patterns with gaps take quadratic time on input made for that.
+    It gives at most `LONGEST_SEARCHED` characters: patterns with gaps take quadratic time on input made for that.
     """
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, MASK)
     text = text[:LONGEST_SEARCHED]
     return _without_pairs(_without_userinfo(text, MASK), MASK)
 

@@ -20,6 +20,7 @@ from poolwitness.model.wording import (
     plural,
     pool_label,
     pool_made,
+    raised,
 )
 from poolwitness.report.build import (
     STACK_FRAMES,
@@ -244,7 +245,7 @@ def _worker(pool: PoolRecord, worker: WorkerRecord) -> Event:
             "poolwitness.worker.stacktrace": format_stack(where, STACK_FRAMES) if where is not None else None,
             "poolwitness.worker.at": ours.place if ours is not None else None,
             "exception.type": worker.error_type or None,
-            "exception.message": worker.error_text or None,
+            "poolwitness.raised_at": worker.raised_at.place if worker.raised_at is not None else None,
         }
     )
 
@@ -293,7 +294,7 @@ def _about_request(pool: PoolRecord, request: WaitingRequest, ended: bool) -> st
 def _about_worker(pool: PoolRecord, worker: WorkerRecord) -> str:
     name = f"{worker.role} {worker.name!r} of {pool_label(pool)}"
     if worker.error_type:
-        return f"{name} died of {worker.error_type}" + (f": {worker.error_text}" if worker.error_text else "")
+        return f"{name} died of {raised(worker.error_type, worker.raised_at)}"
     if not worker.alive:
         return f"{name} is dead"
     at = f", now at {at_line(worker.where.origin)}" if worker.where is not None and worker.where.origin else ""

@@ -14,7 +14,7 @@ from typing import Any
 
 from poolwitness.ledger.connections import TaskHolder, ThreadHolder
 from poolwitness.ledger.pools import TrackedPool
-from poolwitness.ledger.stacks import current_frames
+from poolwitness.ledger.stacks import current_frames, raised_at
 from poolwitness.model.records import Ending
 from poolwitness.model.startup import clock
 from poolwitness.snapshot.holders import ThreadFrames, of_task
@@ -74,6 +74,7 @@ class ShutdownProbe:
         open_pools = [pool for pool in pools if pool.state == "open"]
         if pool is None and len(open_pools) == 1:
             pool = open_pools[0]
+        error: BaseException | None = getattr(sys, "last_value", None) if kind == "threads" else None
         return Ending(
             kind=kind,
             since_mono=self.since_mono,
@@ -84,7 +85,9 @@ class ShutdownProbe:
             where=where,
             count=len(waited),
             pool_id=pool.id if pool is not None else 0,
-            exception=_uncaught() if kind == "threads" else "",
+            # What ended the main thread, if anything did: then the program was not meant to live on.
+            exception=type(error).__name__ if error is not None else "",
+            raised_at=raised_at(error) if error is not None else None,
         )
 
 
@@ -173,9 +176,3 @@ def _requests(pools: list[TrackedPool]) -> list[tuple[int, int]]:
 def _is_at_work(pool: TrackedPool) -> bool:
     waiting = pool.stats().get("requests_waiting", 0) > 0
     return waiting or any(status_of(connection) == "active" for connection in pool.taken())
-
-
-def _uncaught() -> str:
-    """The exception that ended the main thread, if one did: then the program was not meant to live on."""
-    error = getattr(sys, "last_value", None)
-    return type(error).__name__ if error is not None else ""

@@ -165,7 +165,7 @@ def _worker(
         native_id=known.native_id,
         where=where,
         error_type=error[0] if error else None,
-        error_text=error[1] if error else None,
+        raised_at=error[1] if error else None,
         task=task.name if task is not None else "",
         busy_s=busy_s,
         **(sample.fields() if sample is not None else {}),

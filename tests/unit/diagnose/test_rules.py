@@ -68,7 +68,7 @@ def _fault(kind: str) -> PoolRecord:
 
 
 def _failing() -> PoolRecord:
-    error = ConnectError("OperationalError", "28P01", "password authentication failed", 3, NOW - 5, NOW)
+    error = ConnectError("OperationalError", "28P01", "password_rejected", 3, NOW - 5, NOW)
     return pool(connects=ConnectRecord(attempts=3, failures=3, failing=True, errors=(error,)))
 
 
@@ -272,7 +272,7 @@ CASES = [
         snapshot(_failing()),
         snapshot(pool(connects=ConnectRecord(attempts=5, failures=3))),
         10,
-        ("'shop'", "28P01", "password authentication failed"),
+        ("'shop'", "28P01", "the server rejected the password"),
     ),
     RuleCase(
         "connecting is slow",

@@ -7,26 +7,16 @@ import re
 import time
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from poolwitness.report.redact import DEEPEST, LARGEST_EXACT, clean, clean_text, mask_source, scrub
-from poolwitness.report.secrets import describe_error
 from tests.support import hostile_values as values
 
 SECRET = "hunter2"
 NOT_IN_A_LOG = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-
-
-class PoolWith:
-    """What `describe_error` asks of a pool."""
-
-    def __init__(self, conninfo: Any = "", kwargs: Any = None) -> None:
-        self.conninfo = conninfo
-        self.kwargs = kwargs
 
 
 def leaves(value: Any) -> Any:
@@ -164,20 +154,12 @@ def test_a_password_is_found_when_the_text_was_cut_behind_it() -> None:
     assert SECRET not in scrub(f"pool {name!r} was never closed")
 
 
-@values.UNHURRIED
-@given(st.text(min_size=4, max_size=60), st.text(max_size=40), st.text(max_size=40))
-def test_a_known_secret_is_found_anywhere(secret: str, before: str, after: str) -> None:
-    text = scrub(before + secret + after, [secret])
-    # What the mask and its surroundings spell together is no leak.
-    assert secret not in text or secret in scrub(before, [secret]) + "***" + after or set(secret) <= set("*")
-
-
 @pytest.mark.parametrize(
     "text", ["a" * 1_000_000, "password" * 120_000, "a://" * 250_000, "'" * 1_000_000, "pwd=" * 250_000]
 )
 def test_a_long_text_takes_no_long_time(text: str) -> None:
     started = time.perf_counter()
-    scrub(text, ["hunter2"])
+    scrub(text)
     mask_source(text)
     clean(text)
     assert time.perf_counter() - started < 2
@@ -212,68 +194,3 @@ def test_a_source_line_keeps_what_tells_it() -> None:
         == 'pool = ConnectionPool("…", open=True)'
     )
     assert mask_source("with make_pool(settings.DSN) as pool:") == "with make_pool(settings.DSN) as pool:"
-
-
-AWKWARD = "p@ss w/ö'rd\\%2\"&+"
-
-
-@pytest.mark.parametrize(
-    "spell",
-    [
-        str,
-        lambda text: quote(text, safe=""),
-        quote_plus,
-        lambda text: repr(text)[1:-1],
-        lambda text: json.dumps(text)[1:-1],
-    ],
-)
-@pytest.mark.parametrize(
-    "pool",
-    [
-        PoolWith("host=db password='p@ss w/ö\\'rd\\\\%2\"&+'"),
-        PoolWith("postgresql://bob:" + quote(AWKWARD, safe="") + "@db/shop"),
-        PoolWith("host=db", {"password": AWKWARD}),
-        PoolWith("", {"sslpassword": AWKWARD}),
-    ],
-    ids=["conninfo", "URI", "kwargs", "sslpassword"],
-)
-def test_the_pools_own_password_is_found_however_it_is_spelled(pool: PoolWith, spell: Any) -> None:
-    told = describe_error(pool, RuntimeError(f"cannot use {spell(AWKWARD)} here"))
-    assert told.startswith("cannot use ***"), told
-    for part in ("p@ss", "w/", "rd", "%2", "&+"):
-        assert part not in told
-
-
-def test_the_password_of_the_environment_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PGPASSWORD", SECRET)
-    assert describe_error(PoolWith("host=db"), RuntimeError(f"with {SECRET}!")) == "with ***!"
-
-
-class _Refusing(Exception):
-    def __str__(self) -> str:
-        raise RuntimeError(SECRET)
-
-
-class _TextOfItsOwn(Exception):
-    def __str__(self) -> str:
-        return values.RefusingText(SECRET)
-
-
-@pytest.mark.parametrize(
-    ("pool", "error"),
-    [
-        (PoolWith(lambda: f"password={SECRET}"), RuntimeError(SECRET)),
-        (PoolWith("host=db", lambda: {"password": SECRET}), RuntimeError(SECRET)),
-        (PoolWith(f"password={SECRET} with spaces"), RuntimeError(f'missing "=" after "with" in {SECRET}')),
-        (PoolWith("host=db", values.RefusingDict(password=SECRET)), RuntimeError(SECRET)),
-        (PoolWith(values.RefusingText("host=db"), None), RuntimeError(SECRET)),
-        (PoolWith(values.RefusingClass(), None), RuntimeError(SECRET)),
-        (PoolWith("host=db", {"password": values.RefusingObject()}), RuntimeError(SECRET)),
-        (PoolWith("host=db", {"password": SECRET}), _Refusing(SECRET)),
-        (PoolWith("host=db", {"password": SECRET}), _TextOfItsOwn(SECRET)),
-        (None, RuntimeError(SECRET)),
-    ],
-    ids=lambda value: type.__repr__(type(value)),
-)
-def test_where_the_secret_cannot_be_known_the_text_is_not_told(pool: Any, error: Exception) -> None:
-    assert SECRET not in describe_error(pool, error)
