@@ -34,7 +34,7 @@ SECTIONS = [
 ]
 
 # Rules whose bad example does not show them on every Python and psycopg_pool.
-NOT_ALWAYS_SHOWN = {"PW003", "PW004", "PW501"}
+NOT_ALWAYS_SHOWN = {"PW003", "PW004", "PW107", "PW501"}
 
 # Where psycopg_pool has no check= yet.
 USES_CHECK = {"PW105", "PW501"}
