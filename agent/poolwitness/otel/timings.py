@@ -1,10 +1,11 @@
 """The observer that records how long connections were waited for, used and made, for OpenTelemetry's metrics.
 
-The hot path appends to a deque; `session` empties it from a thread that can afford the locks of a metrics library.
+The hot path appends to a deque; `session` empties it where the locks of a metrics library do no harm.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from typing import NamedTuple
 
@@ -53,11 +54,9 @@ class Timings(Observer):
         self._kept.append(Timing("create", pool, seconds))
 
     def take(self) -> list[Timing]:
-        """All that was measured since the last time."""
+        """What was measured since the last call."""
         taken = []
-        for _ in range(len(self._kept)):
-            try:
+        with contextlib.suppress(IndexError):  # another thread was faster
+            for _ in range(len(self._kept)):
                 taken.append(self._kept.popleft())
-            except IndexError:  # another thread was quicker
-                break
         return taken
