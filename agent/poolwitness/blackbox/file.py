@@ -170,14 +170,14 @@ def write_function(fd: int, failed: Callable[[OSError], None]) -> Write:
         lseek.restype = pwrite.restype = ctypes.c_long
         pwrite.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_long)
         # Made once: these conversions would be a quarter of a write.
-        asked = ctypes.c_int(fd), ctypes.c_long(0), ctypes.c_int(os.SEEK_CUR)
+        number, nothing, from_here = ctypes.c_int(fd), ctypes.c_long(0), ctypes.c_int(os.SEEK_CUR)
     except Exception as error:  # noqa: BLE001 - no libffi, no dynamic loading, no executable memory: whatever it is
         let_pass(error)
         return write_or_explain
 
     def write(at: int, data: bytes) -> None:
         size = len(data)
-        if lseek(*asked) != position or pwrite(fd, data, size, at) != size:
+        if lseek(number, nothing, from_here) != position or pwrite(fd, data, size, at) != size:
             write_or_explain(at, data)
 
     return write

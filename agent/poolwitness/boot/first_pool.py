@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from poolwitness.observe.pools import PoolPatches
 
 # How long another thread that creates a pool, or a fork, waits for a load to end.
-PATIENCE_S = 1.0
+PATIENCE_S = 5.0
 FORK_PATIENCE_S = 10.0
 # What it takes to undo a load that failed, with room to spare.
 FRAMES_TO_UNDO = 60

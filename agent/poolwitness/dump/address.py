@@ -1,4 +1,4 @@
-"""Where the door of a process is: a name that both sides work out from the pid."""
+"""The address of a process's dump socket, which both ends derive from its pid."""
 
 from __future__ import annotations
 
@@ -12,31 +12,26 @@ Address = str | bytes
 
 
 def own_address() -> Address:
-    """Where this process answers."""
+    """The address of this process."""
     if sys.platform == "linux":
         return _abstract(_pid_namespace("self"), os.getpid())
     return path_of(os.getpid(), os.getuid() if hasattr(os, "getuid") else 0)
 
 
 def address_of(pid: int, uid: int) -> Address:
-    """Where another process would answer.
-
-    Args:
-        pid: of that process, as seen from here.
-        uid: of its user.
-    """
+    """The address of another process; *pid* is as seen from here."""
     if sys.platform == "linux":
         return _abstract(_pid_namespace(pid), _innermost_pid(pid))
     return path_of(pid, uid)
 
 
 def path_of(pid: int, uid: int) -> str:
-    """The socket's file on systems without abstract names, in a folder that is its user's alone."""
+    """The socket's file on systems without abstract names, in a directory that only its user can enter."""
     return os.path.join(tempfile.gettempdir(), f"poolwitness-{uid}", f"{pid}.sock")
 
 
 def _abstract(namespace: str, pid: int) -> bytes:
-    # Containers that share a network share these names, and in each of them there is a process 1.
+    # Containers that share a network share these names, and each of them has a process 1.
     return f"\0poolwitness-{namespace}-{pid}".encode()
 
 

@@ -21,16 +21,7 @@ class NoAnswer(Exception):
 
 
 def ask(pid: int, uid: int, deadline_mono: float, address: Address = b"") -> bytes:
-    """Ask the agent of a process.
-
-    Args:
-        pid: the process.
-        uid: its user.
-        deadline_mono: until when to wait.
-        address: of the socket, where it is not the usual one.
-
-    Returns:
-        JSON lines and an empty line.
+    """Ask the agent of a process for its state: JSON lines and an empty line.
 
     Raises:
         NotListening: no process listens there, or another one does.

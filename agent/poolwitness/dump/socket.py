@@ -1,7 +1,7 @@
-"""The door at which another process asks for the living state: a Unix socket of this process.
+"""The Unix socket at which another process asks for the live state.
 
-No signal is needed, so whatever the main thread does, a thread of ours that waits here can answer. On Linux the
-socket has an abstract name: no file is left behind, and a service with a /tmp of its own is found as well.
+No signal is needed: a thread of ours waits here and answers, whatever the main thread does. On Linux the socket has an
+abstract name, so no file is left behind, and a service with a /tmp of its own is found, too.
 """
 
 from __future__ import annotations
@@ -12,15 +12,14 @@ import socket
 import stat
 import struct
 import time
-from collections.abc import Callable
 
 from poolwitness.dump.address import Address, own_address
 from poolwitness.guards import let_pass
 
-# Programs that close every low descriptor, and then open their own, seldom get as far as this number.
+# Programs that close every low descriptor seldom get as far as this number.
 HIGH_FD = 256
 BACKLOG = 16
-# An answer is JSON lines and then an empty line, which shows the reader that it has all of them.
+# An answer is JSON lines and then an empty line, which shows the reader that it is complete.
 END_OF_ANSWER = b"\n"
 _OPENINGS = 3
 _GONE = frozenset({errno.EBADF, errno.ENOTSOCK, errno.EINVAL, errno.EOPNOTSUPP})
@@ -30,7 +29,7 @@ _registered: list[bool] = []
 
 
 def peer_of(connection: socket.socket) -> tuple[int, int] | None:
-    """The pid and the uid at the other end, as the kernel knows them; None where it does not tell (not Linux)."""
+    """The pid and the uid at the other end, from the kernel; None if it does not give them (not Linux)."""
     option = getattr(socket, "SO_PEERCRED", None)
     if option is None:
         return None
@@ -39,11 +38,7 @@ def peer_of(connection: socket.socket) -> tuple[int, int] | None:
 
 
 class DumpSocket:
-    """A listening socket, known again by its inode: a number that now means another file is not touched.
-
-    Args:
-        address: where; `own_address` by default.
-    """
+    """A listening socket, recognized by its inode: a descriptor that now means another file is not touched."""
 
     def __init__(self, address: Address = "") -> None:
         self.address = address
@@ -54,44 +49,37 @@ class DumpSocket:
 
     @property
     def is_open(self) -> bool:
-        """Whether somebody can come in."""
+        """Whether this process is listening."""
         listener = self._listener
         return listener is not None and self.pid == os.getpid() and _identity(listener.fileno()) == self._identity
 
     def fileno(self) -> int:
-        """The descriptor; -1 where the door is shut."""
+        """The descriptor; -1 if the socket is closed."""
         return self._listener.fileno() if self._listener is not None else -1
 
     def open(self) -> bool:
-        """Listen; False where this system or this process cannot."""
+        """Listen; False if this system or this process cannot."""
         if self.is_open:
             return True
-        self._let_go()
+        self.abandon()
         if not hasattr(socket, "AF_UNIX") or self._openings >= _OPENINGS:
             return False
         self._openings += 1
         _open_sockets.append(self)
         if not _registered and hasattr(os, "register_at_fork"):
             _registered.append(True)
-            os.register_at_fork(after_in_child=_contained(_abandon_all))
+            os.register_at_fork(after_in_child=_abandon_all)
         try:
             self.address = self.address or own_address()
             self._listen(self.address)
         except OSError as error:
             let_pass(error)
-            self._let_go()
+            self.abandon()
             return False
         return True
 
     def accept(self, timeout_s: float) -> socket.socket | None:
-        """Let one process in that may ask.
-
-        Args:
-            timeout_s: seconds to wait for it.
-
-        Returns:
-            Its connection; None when the time is up, at a knock, or when whoever came may not ask.
-        """
+        """The connection of a process that may ask; None when the time is up, after `wake`, or for any other."""
         listener = self._listener
         if listener is None or not self.is_open:
             return None
@@ -104,8 +92,8 @@ class DumpSocket:
         except OSError as error:
             let_pass(error)
             if error.errno in _GONE:
-                self._let_go()
-            else:  # no descriptor left, and whoever knocks is still there
+                self.abandon()
+            else:  # no descriptor is left, and the connection is still pending
                 time.sleep(min(0.2, timeout_s))
             return None
         try:
@@ -119,28 +107,24 @@ class DumpSocket:
         return None
 
     def wake(self) -> None:
-        """Make `accept` return in the thread that waits there; takes no lock, so a signal handler may call it."""
+        """Make `accept` return in the thread that waits in it; takes no lock, so a signal handler may call it."""
         if self._listener is None or self.pid != os.getpid():
             return
         try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as visitor:
-                visitor.setblocking(False)
-                visitor.connect_ex(self.address)
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+                client.setblocking(False)
+                client.connect_ex(self.address)
         except OSError as error:
             let_pass(error)
 
     def close(self) -> None:
-        """Shut the door and take its file away, where it has one."""
+        """Stop listening, and remove the socket's file if it has one."""
         if self._listener is not None and self.pid == os.getpid() and isinstance(self.address, str):
             try:
                 os.unlink(self.address)
             except OSError as error:
                 let_pass(error)
-        self._let_go()
-
-    def abandon(self) -> None:
-        """In a forked child: give the parent's door back, which goes on listening in the parent."""
-        self._let_go()
+        self.abandon()
 
     def _listen(self, address: Address) -> None:
         if isinstance(address, str):
@@ -153,7 +137,8 @@ class DumpSocket:
             os.chmod(address, 0o600)
         self._listener.listen(BACKLOG)
 
-    def _let_go(self) -> None:
+    def abandon(self) -> None:
+        """Close the descriptor alone: in a forked child, the parent goes on listening."""
         listener, self._listener = self._listener, None
         if self in _open_sockets:
             _open_sockets.remove(self)
@@ -165,23 +150,16 @@ class DumpSocket:
             listener.detach()
 
 
-def _contained(hook: Callable[[], None]) -> Callable[[], None]:
-    def contained() -> None:
-        try:
-            hook()
-        except Exception as error:  # noqa: BLE001 - the interpreter would print it, and the child has nothing to do with it
-            let_pass(error)
-
-    return contained
-
-
 def _abandon_all() -> None:
-    for each in list(_open_sockets):
-        each.abandon()
+    try:
+        for each in list(_open_sockets):
+            each.abandon()
+    except Exception as error:  # noqa: BLE001 - the interpreter would print it into the child's stderr
+        let_pass(error)
 
 
 def _raised(listener: socket.socket) -> socket.socket:
-    """The same socket under a high number, where the limits allow it."""
+    """The same socket under a high descriptor, if the limits allow it."""
     try:
         import fcntl
 

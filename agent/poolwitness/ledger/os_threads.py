@@ -30,22 +30,14 @@ class ThreadSample:
 
 
 def sample(native_ids: set[int], previous: dict[int, ThreadSample] | None = None) -> dict[int, ThreadSample]:
-    """Sample threads of this process.
-
-    Args:
-        native_ids: the threads wanted, by the operating system's ids.
-        previous: earlier samples, whose start time need not be read again.
-
-    Returns:
-        A sample a thread that is still there.
-    """
+    """Sample those of these threads that have not ended; the start times are taken from *previous* samples."""
     samples: dict[int, ThreadSample] = {}
     if sys.platform == "linux":
         known = previous or {}
-        # On a machine of many processors the file that it is read from takes the kernel a millisecond to write.
+        # Reading the boot time takes a millisecond on a machine with many processors.
         booted_at = _booted_at() if native_ids - known.keys() else None
         for native_id in native_ids:
-            # It has ended, or this is a kernel that tells less.
+            # It has ended, or the kernel gives less.
             try:
                 samples[native_id] = _of_proc(native_id, known.get(native_id), booted_at)
             except (OSError, IndexError, ValueError) as error:
@@ -68,8 +60,7 @@ def _booted_at() -> float | None:
 
 
 def _of_proc(native_id: int, earlier: ThreadSample | None, booted_at: float | None) -> ThreadSample:
-    # psutil asks about all threads of the process to tell the times of one, and takes half a millisecond to tell the
-    # state of one: at the verdict that was a third of all.
+    # psutil reads all threads to give the times of one, and takes half a millisecond to give the state of one.
     with open(f"/proc/self/task/{native_id}/stat", "rb") as stat:
         # proc_pid_stat(5): the name, in parentheses, may hold any character; the state is field 3.
         fields = stat.read().rpartition(b")")[2].split()
@@ -104,7 +95,7 @@ _STATES: dict[bytes, str] = {
 
 
 def started(pid: int) -> int:
-    """When a process started, in a unit of the system's own by which two can be told apart; 0 where none is running."""
+    """When a process started, in a unit of the system's own; 0 if it is not running."""
     if sys.platform == "linux":
         try:
             with open(f"/proc/{pid}/stat", "rb") as stat:

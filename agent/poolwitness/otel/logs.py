@@ -1,7 +1,7 @@
 """The output ``otel``: events as OpenTelemetry log records, through the application's own logger provider.
 
-Nothing of OpenTelemetry is imported here: without the application's having done so, there is no provider. Until it
-has set one the events wait; where it never does, or has shut it down, they go to stderr as lines.
+OpenTelemetry is not imported here: if the application has not imported it, there is no provider. Events wait until a
+provider is set; if none ever is, or it was shut down, they go to stderr as lines.
 """
 
 from __future__ import annotations
@@ -23,25 +23,17 @@ _SEVERITIES = {"info": ("INFO", "INFO"), "warning": ("WARN", "WARN"), "error": (
 
 
 def provider_of(signal: str) -> Any:
-    """The provider that the application has set for ``_logs`` or ``metrics``; None where it has not.
+    """The provider that the application has set for ``_logs`` or ``metrics``, or None.
 
-    The API's own question would make one of what the environment names, and the application could then set none.
+    The API's own getter would create one from the environment, and the application could then set none.
     """
     internal = sys.modules.get(f"opentelemetry.{signal}._internal")
     name = "_LOGGER_PROVIDER" if signal == "_logs" else "_METER_PROVIDER"
     return getattr(internal, name, None)
 
 
-def _nothing() -> None:
-    pass
-
-
 class OtelSink:
-    """Hands events to the application's logger provider.
-
-    Args:
-        render: makes the lines for stderr, where there is no provider.
-    """
+    """Passes events to the application's logger provider; *render* makes the lines for stderr."""
 
     name = "otel"
 
@@ -52,10 +44,10 @@ class OtelSink:
         self._logger: Any = None
         self._stderr: FdSink | None = None
         self.ends_by_itself = self._over = self._sent = False
-        self.adopted: Callable[[], None] = _nothing
+        self.adopted: Callable[[], None] = lambda: None
 
     def accept(self, event: dict[str, Any], patience_s: float) -> bool:
-        """Emit one event, after those that were waiting."""
+        """Emit one event, after those that are waiting."""
         if self._over or self._is_shut_down():
             return self._to_stderr(event, patience_s)
         if not self.adopt():
@@ -67,7 +59,7 @@ class OtelSink:
         return True
 
     def adopt(self) -> bool:
-        """Whether the application has a provider."""
+        """Take the application's provider; False if it has none."""
         if self._logger is None and not self._over:
             provider = provider_of("_logs")
             if provider is not None:
@@ -78,28 +70,28 @@ class OtelSink:
         return self._logger is not None
 
     def catch_up(self) -> None:
-        """Emit what has waited for a provider."""
-        for event in self._no_longer_waiting():
+        """Emit the events that wait for a provider."""
+        for event in self._take_waiting():
             self._emit(event)
 
     def flush(self) -> None:
-        """Have the provider send what it has, where any of it is ours."""
+        """Let the provider send what it has, if any of it is ours."""
         flush = getattr(self._provider, "force_flush", None)
         if self._sent and flush is not None and not self._over and not self._is_shut_down():
             flush()
 
     def end(self) -> None:
-        """The provider is, or is about to be, shut down: what comes now, or still waits for one, is for stderr."""
+        """The provider is shut down, or about to be: send what waits, and what follows, to stderr."""
         self._over = True
-        for event in self._no_longer_waiting():
+        for event in self._take_waiting():
             self._to_stderr(event, 0.0)
 
     def after_fork(self) -> None:
-        """What waits is the parent's to tell."""
+        """The parent reports what waits."""
         self._waiting.clear()
         self._over = False
 
-    def _no_longer_waiting(self) -> Iterator[dict[str, Any]]:
+    def _take_waiting(self) -> Iterator[dict[str, Any]]:
         while self._waiting:
             try:
                 yield self._waiting.popleft()
@@ -108,7 +100,7 @@ class OtelSink:
                 return
 
     def _is_shut_down(self) -> bool:
-        # The SDK has no other word for it. Where it is gone from a later one, such events are lost.
+        # The SDK shows it in no other way. If a later SDK removes the attribute, such events are lost.
         return self.ends_by_itself and getattr(self._provider, "_at_exit_handler", self) is None
 
     def _emit(self, event: dict[str, Any]) -> None:

@@ -10,12 +10,12 @@ from poolwitness._version import __version__
 
 POOL_NAME = "db.client.connection.pool.name"
 STATE = "db.client.connection.state"
-# Those that the conventions give for operations of a database; the SDK's own are for milliseconds.
+# From the conventions for database operations; the SDK's default is for milliseconds.
 BOUNDARIES_S = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)
 
 
 class PoolNow(NamedTuple):
-    """One pool at this moment."""
+    """The counts of one pool."""
 
     name: str
     idle: int
@@ -25,12 +25,7 @@ class PoolNow(NamedTuple):
 
 
 class PoolMetrics:
-    """The instruments, made once in the application's provider.
-
-    Args:
-        provider: the application's.
-        pools: gives the pools that are open; called by the provider whenever it collects, and must not raise.
-    """
+    """The instruments, created once in the application's provider; it calls *pools*, which must not raise."""
 
     def __init__(self, provider: Any, pools: Callable[[], Iterable[PoolNow]]) -> None:
         self.pools = pools
@@ -89,7 +84,7 @@ class PoolMetrics:
 
 
 def _observed(counts: Iterable[tuple[tuple[str, str], int]]) -> list[Any]:
-    # Pools of one name are one to a metric.
+    # Pools with the same name are one series.
     sums: dict[tuple[str, str], int] = {}
     for key, count in counts:
         sums[key] = sums.get(key, 0) + count

@@ -1,6 +1,6 @@
 """The observer that records how long connections were waited for, used and made, for OpenTelemetry's metrics.
 
-The hot path appends to a deque; `session` empties it from a thread that can afford the locks of a metrics library.
+The hot path appends to a deque; `session` empties it where the locks of a metrics library do no harm.
 """
 
 from __future__ import annotations
@@ -53,12 +53,12 @@ class Timings(Observer):
         self._kept.append(Timing("create", pool, seconds))
 
     def take(self) -> list[Timing]:
-        """All that was measured since the last time."""
+        """What was measured since the last call."""
         taken = []
         for _ in range(len(self._kept)):
             try:
                 taken.append(self._kept.popleft())
-            except IndexError as error:  # another thread was quicker
+            except IndexError as error:  # another thread was faster
                 let_pass(error)
                 break
         return taken

@@ -1,4 +1,4 @@
-"""Compare what a pool counts with what can be accounted for: slots that no one has are not coming back."""
+"""Compare the connections that a pool counts with those that it or a holder has: the others are lost."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ SWEEPS = 3
 
 
 def check_slots(pool: TrackedPool) -> None:
-    """Update ``pool.unaccounted``; connections that workers are making, closing or resetting are given time."""
+    """Update ``pool.unaccounted``, unless a worker is creating, closing or resetting a connection."""
     host, connects = pool.ref(), pool.connects
     if host is None or pool.state != "open" or pool.inherited:
         return

@@ -12,6 +12,7 @@ from poolwitness.ledger.stacks import capture, current_frames, resolve
 from poolwitness.model.locations import Stack
 
 DEEPEST = 24
+_FRAMES = ("cr_frame", "ag_frame", "gi_frame")
 
 
 class ThreadFrames:
@@ -21,7 +22,7 @@ class ThreadFrames:
         self.frames: dict[int, FrameType] = current_frames()
 
     def release(self) -> None:
-        """Let go of the frames, and with them of the locals that they keep alive."""
+        """Drop the frames, and with them the locals that they keep alive."""
         self.frames = {}
 
     def of_thread(self, ident: int | None) -> Stack | None:
@@ -42,12 +43,12 @@ class ThreadFrames:
         task = holder.task()
         if task is None or task.done():
             return False, None
-        # The task that runs now awaits nothing: it is where this thread is.
+        # The running task awaits nothing: it is where this thread is.
         return True, self.of_thread(threading.get_ident()) if task is current_task() else of_task(task)
 
 
 def of_greenlet(greenlet: Any) -> Stack | None:
-    """Where a greenlet is: the one that runs now has no frame of its own to give."""
+    """Where a greenlet is; the one that is running gives no frame."""
     running = greenlet is sys.modules["greenlet"].getcurrent()
     frame = sys._getframe(1) if running else greenlet.gr_frame
     return resolve(capture(frame, DEEPEST)) if frame is not None else None
@@ -58,9 +59,7 @@ def of_task(task: Any) -> Stack | None:
     raw: list[CodeType | int] = []
     coroutine = task.get_coro()
     for _ in range(DEEPEST):
-        frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "ag_frame", None)
-        if frame is None:
-            frame = getattr(coroutine, "gi_frame", None)
+        frame = next(filter(None, (getattr(coroutine, name, None) for name in _FRAMES)), None)
         if frame is None:
             break
         raw[:0] = [frame.f_code, frame.f_lasti]

@@ -1,7 +1,7 @@
-"""Find what keeps a pool or a connection alive: the shortest path from a root to it, names and types only.
+"""Find what keeps a pool or a connection alive: the shortest path from a root to it, by names and types.
 
-One walk forward from the roots serves all targets; it uses `gc.get_referents` alone, which runs none of the
-program's code, and looks at names only along a path that was found.
+One walk from the roots serves all targets. It uses only `gc.get_referents`, which runs none of the program's code, and
+looks up names only along a path that was found.
 """
 
 from __future__ import annotations
@@ -37,19 +37,14 @@ BUDGET_S = 0.05
 MOST_TARGETS = 200
 DEEPEST = 24  # an attribute is two steps where the object's dict is an object of its own
 LONGEST = 200
-# What holds more than this is data, and to look through all of it takes long.
+# A larger container is data, and walking it takes long.
 LARGEST = 20_000
 # Walking into these leads everywhere and explains nothing.
 _OPAQUE = (str, bytes, bytearray, int, float, complex, bool, type(None))
 
 
 def find_owners(pools: Sequence[TrackedPool], guard: Guard) -> None:
-    """Record what keeps the open pools, and the connections that are checked out, alive.
-
-    Args:
-        pools: those of the ledger.
-        guard: contains what our lines raise.
-    """
+    """Record what keeps the open pools and the checked-out connections alive."""
     own = [pool for pool in pools if not pool.inherited]
     kept: list[TrackedPool | TrackedConnection] = [pool for pool in own if pool.state == "open"]
     kept += [connection for pool in own for connection in pool.checkouts()]
@@ -62,14 +57,10 @@ def find_owners(pools: Sequence[TrackedPool], guard: Guard) -> None:
 
 
 def owners_of(targets: Sequence[Any], budget_s: float = BUDGET_S) -> dict[int, str]:
-    """Find who holds each target.
-
-    Args:
-        targets: live objects; the caller's own references to them do not count.
-        budget_s: seconds for all of them together.
+    """What keeps each target alive, apart from *targets* itself, as far as it is found within *budget_s*.
 
     Returns:
-        ``id(target)`` to a path such as ``shop.search.store (PGVector) .conn``; no entry where nothing was found.
+        ``id(target)`` to a path such as ``shop.search.store (PGVector) .conn``.
     """
     wanted = {id(target) for target in targets}
     found: dict[int, str] = {}
@@ -99,26 +90,26 @@ def owners_of(targets: Sequence[Any], budget_s: float = BUDGET_S) -> dict[int, s
             seen[key] = (child, id(parent))
             if key in wanted:
                 wanted.discard(key)
-                found[key] = _spell(key, seen)
+                found[key] = _path_to(key, seen)
             elif depth < DEEPEST and not _is_foreign(child):
                 queue.append((child, depth + 1))
     return found
 
 
 def _roots() -> Iterator[tuple[str, Any]]:
-    """The application's modules, then the frames that run, then installed modules: what people look at first."""
+    """The application's modules, the frames of all threads, tasks, and then installed modules."""
     application: list[tuple[str, Any]] = []
     installed: list[tuple[str, Any]] = []
     for name, module in list(sys.modules.items()):
         if not _is(module, (ModuleType,)):
             continue
-        spelled = _MODULE_DICT.__get__(module)
-        file = spelled.get("__file__")
+        namespace = _MODULE_DICT.__get__(module)
+        file = namespace.get("__file__")
         kind = code_owner(file) if isinstance(file, str) else "application" if name == "__main__" else "stdlib"
         if kind == "application":
-            application.append((name, spelled))
+            application.append((name, namespace))
         elif kind == "installed" and not name.startswith(("structlog", "psutil")):
-            installed.append((name, spelled))
+            installed.append((name, namespace))
     yield from application
     me = sys._getframe(0)
     for frame in list(current_frames().values()):
@@ -132,7 +123,7 @@ def _roots() -> Iterator[tuple[str, Any]]:
 
 
 def _locals_of(frame: FrameType) -> Any:
-    # Before Python 3.13 a frame keeps the dict that it is asked for, and with it whatever the dict holds.
+    # Before Python 3.13 a frame keeps the dict of its locals once it was asked for, and everything in it.
     if _LOCALS_ARE_A_VIEW and frame.f_code.co_flags & _CO_OPTIMIZED:
         return dict(frame.f_locals)
     return frame  # whose locals are among its referents on Python 3.10
@@ -154,7 +145,7 @@ def _task_roots() -> Iterator[tuple[str, Any]]:
 
 
 def _is(child: Any, kinds: tuple[type, ...]) -> bool:
-    # isinstance() would ask a proxy for its __class__, and that is the program's code.
+    # isinstance() would ask a proxy for its __class__, which is the program's code.
     return issubclass(type(child), kinds)
 
 
@@ -170,7 +161,7 @@ def _is_large(parent: Any) -> bool:
 
 
 def _is_foreign(child: Any) -> bool:
-    """Whether a walk through this object would leave what the path is about."""
+    """Whether a path through this object explains nothing."""
     if _is(child, (ModuleType,)):
         return True
     if _is(child, (FunctionType,)):
@@ -190,7 +181,7 @@ _LOCALS_ARE_A_VIEW = sys.version_info >= (3, 13)  # PEP 667
 _CO_OPTIMIZED = 0x1  # inspect's; a module's frame has no dict of its own
 
 
-def _spell(key: int, seen: dict[int, tuple[Any, int | str]]) -> str:
+def _path_to(key: int, seen: dict[int, tuple[Any, int | str]]) -> str:
     chain: list[Any] = []
     link: int | str = key
     while isinstance(link, int):
@@ -198,7 +189,7 @@ def _spell(key: int, seen: dict[int, tuple[Any, int | str]]) -> str:
         chain.append(item)
     chain.reverse()
     text = link
-    # A module's own dict is a root; an object's is known by who it belongs to.
+    # A module's dict is a root; an object's dict is named after the object.
     names = {id(chain[0])}
     function: Any = None
     for parent, child in itertools.pairwise(chain):
@@ -233,7 +224,7 @@ def _free_name(function: Any, cell: Any) -> str:
 
 
 def _namespace(parent: Any) -> Any:
-    """An object's own dict, by the interpreter's descriptor alone: a class may have put its own in that place."""
+    """An object's dict, by the interpreter's own descriptor only: a class may define ``__dict__`` itself."""
     for cls in _CLASS_MRO.__get__(type(parent)):
         found = _CLASS_DICT.__get__(cls).get("__dict__")
         if found is not None:
@@ -258,7 +249,7 @@ def _slot_name(parent: Any, child: Any) -> str:
 def _name_in(parent: Any, child: Any, is_namespace: bool) -> str:
     if _is(parent, (dict,)):
         if not is_namespace:
-            return "[...]"  # a key of the program's may be a value
+            return "[...]"  # a key may be a value of the program's
         return next((f".{key}" for key, value in list(dict.items(parent)) if value is child and type(key) is str), "")
     if _is(parent, (FrameType,)):
         return ""

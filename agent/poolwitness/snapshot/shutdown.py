@@ -1,4 +1,4 @@
-"""Detect that the program is ending and cannot: the main thread or asyncio.run is over, and something is waited for.
+"""Detect that the program cannot end: the main thread or asyncio.run is over and waits for something.
 
 Python joins the threads that are not daemons before it runs any atexit callback, so nothing else would report it.
 """
@@ -26,32 +26,24 @@ _RUNNERS = os.path.join("asyncio", "runners.py")
 
 
 class ShutdownProbe:
-    """What the main thread waits for once it has nothing left to do, and since when."""
+    """What the main thread waits for at its end, and since when."""
 
     def __init__(self) -> None:
         self.kind = ""
         self.since_mono = 0.0
         self._used_mono = 0.0
         self._requests: list[tuple[int, int]] = []
-        # Async pools that the collector took from their workers: asyncio.run may wait for those all the same.
+        # Async pools that were collected while their workers go on: asyncio.run may wait for those.
         self.left_behind: list[TrackedPool] = []
 
     def remember(self, pools: Iterable[TrackedPool]) -> list[TrackedPool]:
-        """The pools that are gone while their tasks are not.
-
-        Args:
-            pools: those that are known now, and those that were dropped since the last sweep.
-        """
+        """The pools that were collected while their tasks go on; *pools* are the known and the newly dropped ones."""
         known = dict.fromkeys([*self.left_behind, *pools])
         self.left_behind = [pool for pool in known if _has_tasks_left(pool)][:MOST_LEFT_BEHIND]
         return self.left_behind
 
     def check(self, pools: Iterable[TrackedPool]) -> Ending | None:
-        """What the main thread waits for, if it is past its last line.
-
-        Args:
-            pools: the ledger's; None is the answer unless one is open or has a connection checked out.
-        """
+        """What the main thread waits for after its last line; None if no pool is open or has a checkout."""
         pools = [pool for pool in pools if not pool.inherited and (pool.state == "open" or pool.taken())]
         pools += self.left_behind
         frame = _main_frame()
@@ -102,7 +94,7 @@ def _main_frame() -> FrameType | None:
 
 
 def _stage(frame: FrameType | None) -> tuple[str, Any]:
-    """How far the end has come, and the loop whose tasks are waited for."""
+    """What the main thread waits for, and the loop if it is tasks."""
     kind = ""
     while frame is not None:
         code = frame.f_code
@@ -117,7 +109,7 @@ def _stage(frame: FrameType | None) -> tuple[str, Any]:
 
 
 def has_threads_to_wait_for() -> bool:
-    """Whether Python will wait for a thread before it runs atexit callbacks."""
+    """Whether Python waits for a thread before it runs atexit callbacks."""
     return bool(_not_daemons())
 
 
@@ -151,7 +143,7 @@ def _threads(pools: list[TrackedPool]) -> list[Waited]:
 
 
 def _tasks(pools: list[TrackedPool], loop: Any) -> list[Waited]:
-    """The tasks that were cancelled and go on, the pools' own first."""
+    """The tasks that were cancelled and go on, those of pools first."""
     asyncio = sys.modules.get("asyncio")
     if asyncio is None or loop is None:
         return []

@@ -44,15 +44,10 @@ def take_snapshot(
     with_frames: bool = False,
     held_from_s: float = 0.0,
 ) -> Snapshot:
-    """A snapshot of some pools.
+    """A snapshot of some pools; one whose constructor has not returned is left out.
 
     Args:
-        ledger: of this process.
-        pools: those that it is to be of; one whose constructor has not returned is left out.
-        moment: why it is taken, and what is known of the process's end.
-        config: the settings that rules depend on.
-        versions: the installed releases.
-        with_frames: say where holders and workers are now.
+        with_frames: find where holders and workers are now.
         held_from_s: leave out checkouts of open pools that are younger, in seconds.
     """
     frames = ThreadFrames() if with_frames else None
@@ -92,10 +87,8 @@ def freeze_pool(pool: TrackedPool, frames: ThreadFrames | None = None, held_from
     """The record of one pool, whose constructor has returned.
 
     Args:
-        pool: the ledger's.
-        frames: where threads are now; without it no record says where anything is.
-        held_from_s: leave out the checkouts of an open pool that are younger, and where workers are that have not been
-            at their task for so long.
+        frames: where threads are now; without it no record has a place.
+        held_from_s: leave out younger checkouts of an open pool, and the places of workers that are busy for less.
     """
     info = pool.info
     assert info is not None, "a pool whose constructor has not returned"
@@ -131,7 +124,7 @@ def freeze_pool(pool: TrackedPool, frames: ThreadFrames | None = None, held_from
 
 def _workers(pool: TrackedPool, frames: ThreadFrames | None, busy_from_s: float) -> tuple[WorkerRecord, ...]:
     now_mono = clock.monotonic()
-    # Once the pool is being closed they end because they were told to.
+    # They are expected to end once the pool is being closed.
     closing = pool.life.closed_from is not None
     return tuple(_worker(pool, runner, frames, busy_from_s, now_mono, closing) for runner in pool.runners)
 
@@ -197,7 +190,7 @@ def _checkout(connection: TrackedConnection, taken_from: RawStack, frames: Threa
     taken = resolve(taken_from)
     holder = connection.holder
     in_task = holder is not None and holder.in_task
-    # A framework's generator, as a dependency of FastAPI's is: another thread may go on with what it gives.
+    # A framework's generator, such as a dependency of FastAPI: another thread may use what it yields.
     by_a_framework = taken.suspended and taken.caller is None and not in_task
     alive, where = frames.of_holder(connection) if frames is not None and not by_a_framework else (True, None)
     return CheckoutRecord(

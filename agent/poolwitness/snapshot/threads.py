@@ -8,18 +8,14 @@ from poolwitness.ledger.pools import TrackedPool
 
 
 class ThreadSampler:
-    """Samples the pools' threads in turn, so that a sweep costs the same however many there are.
-
-    Args:
-        guard: contains what our lines raise; a verdict without samples is still one.
-    """
+    """Samples the pools' threads in turn, so that a sweep costs the same however many there are."""
 
     def __init__(self, guard: Guard) -> None:
         self.guard = guard
         self._next = 0
 
     def sample(self, pools: list[TrackedPool], most: int) -> None:
-        """Ask the operating system about at most *most* threads of these pools."""
+        """Sample at most *most* threads of these pools."""
         if self.guard.enabled:
             with self.guard:
                 self._sample(pools, most)
@@ -38,10 +34,11 @@ class ThreadSampler:
             start = self._next % len(wanted)
             wanted = (wanted[start:] + wanted[:start])[:most]
             self._next += most
-        previous: dict[int, ThreadSample] = {}
-        for pool, native_id in wanted:
-            if pool.thread_samples and native_id in pool.thread_samples:
-                previous[native_id] = pool.thread_samples[native_id]
+        previous: dict[int, ThreadSample] = {
+            native_id: samples[native_id]
+            for pool, native_id in wanted
+            if native_id in (samples := pool.thread_samples or {})
+        }
         found = sample({native_id for _, native_id in wanted}, previous)
         for pool, native_id in wanted:
             if native_id in found:
