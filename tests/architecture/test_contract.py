@@ -8,8 +8,8 @@ from typing import Any
 import jsonschema
 import pytest
 
+from poolwitness.contract import every_field, own_fields, rules_by_field
 from poolwitness.contract import json_schema as document
-from poolwitness.contract.event_fields import every_field, own_fields, rules_by_field
 from poolwitness.diagnose.registry import RULES
 from poolwitness.report.events import EVENTS, EventKind
 from poolwitness.report.fields import FIELDS, UTC, field_type

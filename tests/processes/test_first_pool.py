@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from poolwitness.boot.first_pool import ADVICE
 from tests.support.programs import Ran, environment, run
 
 ON = {"POOLWITNESS": "1"}
@@ -52,7 +53,7 @@ STILL_LOADING = "another thread is still loading the agent, so this pool is not 
 
 
 def all_observed_or_reported(ran: Ran, names: set[str]) -> bool:
-    """Whether each pool was observed, but for those whose threads have waited for a second, on a busy machine."""
+    """Whether each pool was observed, but for those whose threads have waited in vain, on a busy machine."""
     return opened(ran) <= names and failures(ran) == [STILL_LOADING] * (len(names) - len(opened(ran)))
 
 
@@ -416,7 +417,7 @@ def test_threads_that_create_their_first_pools_at_once_are_all_observed() -> Non
 
 
 @pytest.mark.matrix
-def test_a_thread_waits_for_a_second_at_most() -> None:
+def test_a_thread_waits_for_five_seconds_at_most() -> None:
     program = (
         MEANWHILE
         + """
@@ -429,9 +430,9 @@ def test_a_thread_waits_for_a_second_at_most() -> None:
     took = time.monotonic() - started
     go_on.set()
     thread.join()
-    print(create("third"), took < 5.0)
+    print(create("third"), took < 15.0)
     if "poolwitness" in sys.modules:
-        assert took > 0.9, took
+        assert took > 4.9, took
     """
     )
     with_agent, _ = both(program)
@@ -838,8 +839,9 @@ def test_a_load_that_fails_leaves_the_program_alone(where: str, error: str) -> N
     (event,) = with_agent.events
     assert event["event"] == "poolwitness.agent.failed"
     name = "ModuleNotFoundError" if where == "module" else error
+    advice = "" if name == "ValueError" else ADVICE
     assert event["message"] == (
-        f"this process could not load the agent ({name}), so the agent is off in it; the program runs on without it"
+        f"this process could not load the agent ({name}), so the agent is off in it; the program runs on without it{advice}"
     )
 
 

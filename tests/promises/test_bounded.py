@@ -11,7 +11,7 @@ import pytest
 from poolwitness.config import PROFILES
 from poolwitness.diagnose.lifecycle import exit_delayed
 from poolwitness.report.file_sink import FileSink
-from poolwitness.report.finalizer_events import LateExit
+from poolwitness.report.finalizer_lines import LateExit
 from poolwitness.report.open_sinks import json_renderer
 from poolwitness.report.pipeline import Pipeline
 from poolwitness.report.rate_limit import ALL_PER_MINUTE, MOST_KEYS, PER_MINUTE, RateLimit

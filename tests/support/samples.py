@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from poolwitness.contract.event_fields import every_field
+from poolwitness.contract import every_field
 from poolwitness.report.events import EVENTS, EventKind
 
 

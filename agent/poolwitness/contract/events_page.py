@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from poolwitness._version import SCHEMA_VERSION
-from poolwitness.contract.event_fields import FINDING, rows, rules_by_field
+from poolwitness.contract import FINDING, rows, rules_by_field
 from poolwitness.report.events import EVENTS, POOL, SOMETIMES, EventKind
 from poolwitness.report.fields import ALWAYS, FIELDS, Field
 from poolwitness.report.profiles import PROFILES

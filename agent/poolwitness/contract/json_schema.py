@@ -8,7 +8,7 @@ from importlib import resources
 from typing import Any
 
 from poolwitness._version import SCHEMA_VERSION
-from poolwitness.contract.event_fields import every_field
+from poolwitness.contract import every_field
 from poolwitness.report.events import EVENTS, EventKind
 from poolwitness.report.fields import ALWAYS, FIELDS, Field
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from poolwitness._version import SCHEMA_VERSION
-from poolwitness.contract.event_fields import FINDING, every_field
+from poolwitness.contract import FINDING, every_field
 from poolwitness.report.events import EVENTS
 from poolwitness.report.fields import TYPES
 

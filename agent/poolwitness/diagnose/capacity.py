@@ -14,15 +14,10 @@ SLOW_S = 1.0
 
 
 @rule(
-    "PW107",
-    "slots-unaccounted",
-    "the pool counts connections that no one has",
-    confidence="probable",
-    level="error",
-    needs="pools",
-    fields=("poolwitness.slots_unaccounted", "poolwitness.slots_counted", "poolwitness.related"),
+    "PW107", "slots-unaccounted", "the pool counts connections that no one has", confidence="probable", level="error",
+    needs="pools", fields=("poolwitness.slots_unaccounted", "poolwitness.slots_counted", "poolwitness.related"),
     leak=True,
-)
+)  # fmt: skip
 def slots_unaccounted(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
     if pool.unaccounted <= 0 or pool.life.state != "open":
         return
@@ -51,20 +46,9 @@ def slots_unaccounted(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]
 
 
 @rule(
-    "PW202",
-    "connect-failing",
-    "the pool cannot connect and keeps trying",
-    confidence="proven",
-    level="error",
-    fields=(
-        "exception.type",
-        "exception.message",
-        "poolwitness.server_error",
-        "db.response.status_code",
-        "poolwitness.raised_at",
-        "poolwitness.count",
-    ),
-)
+    "PW202", "connect-failing", "the pool cannot connect and keeps trying", confidence="proven", level="error",
+    fields=("exception.type", "exception.message", "poolwitness.server_error", "db.response.status_code", "poolwitness.raised_at", "poolwitness.count"),
+)  # fmt: skip
 def connect_failing(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
     """PW202: the error that the pool retries in silence, once for each kind."""
     for error in pool.connects.errors:
@@ -124,13 +108,9 @@ def connect_advice(error: ConnectError) -> str:
 
 
 @rule(
-    "PW203",
-    "connect-slow",
-    "connections take long to make",
-    confidence="probable",
-    level="warning",
+    "PW203", "connect-slow", "connections take long to make", confidence="probable", level="warning",
     fields=("poolwitness.connect_s", "poolwitness.configure_s", "poolwitness.phase"),
-)
+)  # fmt: skip
 def connect_slow(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
     connects = pool.connects
     if connects.configure_s >= SLOW_S:

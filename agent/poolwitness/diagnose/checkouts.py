@@ -17,28 +17,17 @@ CLOSE_GRACE_S = 2.0
 
 # What `_fields` returns.
 _CHECKOUT = (
-    "poolwitness.checkout.id",
-    "poolwitness.held_s",
-    "poolwitness.holder",
-    "poolwitness.holder_kind",
-    "poolwitness.holder_alive",
-    "poolwitness.transaction",
-    "poolwitness.kept_by",
-    "poolwitness.holder_at",
-)
+    "poolwitness.checkout.id", "poolwitness.held_s", "poolwitness.holder", "poolwitness.holder_kind",
+    "poolwitness.holder_alive", "poolwitness.transaction", "poolwitness.kept_by", "poolwitness.holder_at",
+)  # fmt: skip
 # What `_fields_of_fault` returns.
 _FAULT = ("poolwitness.holder", "poolwitness.held_s", "poolwitness.taken_at", "poolwitness.count")
 
 
 @rule(
-    "PW101",
-    "connection-lost",
-    "a connection was garbage-collected without being returned",
-    confidence="proven",
-    level="warning",
-    fields=(*_CHECKOUT, "poolwitness.slots_lost", "poolwitness.slots_left"),
-    leak=True,
-)
+    "PW101", "connection-lost", "a connection was garbage-collected without being returned", confidence="proven",
+    level="warning", fields=(*_CHECKOUT, "poolwitness.slots_lost", "poolwitness.slots_left"), leak=True,
+)  # fmt: skip
 def lost(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
     lost_from_open = [checkout for checkout in pool.lost if checkout.lost_from_open]
     for index, checkout in enumerate(lost_from_open, start=1):
@@ -62,15 +51,9 @@ def lost(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
 
 
 @rule(
-    "PW103",
-    "connection-held-long",
-    "a connection has been checked out for long",
-    confidence="suspected",
-    level="warning",
-    moments=ANY - {VERDICT},
-    fields=_CHECKOUT,
-    retractable="checkout",
-)
+    "PW103", "connection-held-long", "a connection has been checked out for long", confidence="suspected",
+    level="warning", moments=ANY - {VERDICT}, fields=_CHECKOUT, retractable="checkout",
+)  # fmt: skip
 def held_long(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
     if pool.life.state != "open":
         return
@@ -102,16 +85,9 @@ def _glob(checkout: CheckoutRecord) -> str:
 
 
 @rule(
-    "PW102",
-    "connection-not-returned",
-    "a connection was checked out to the end",
-    confidence="probable",
-    level="warning",
-    needs="pools",
-    fields=_CHECKOUT,
-    retractable="checkout",
-    leak=True,
-)
+    "PW102", "connection-not-returned", "a connection was checked out to the end", confidence="probable",
+    level="warning", needs="pools", fields=_CHECKOUT, retractable="checkout", leak=True,
+)  # fmt: skip
 def not_returned(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
     """Checked out at the verdict or after the pool was closed, or the holder has ended."""
     if pool.life.state == "dropped":
@@ -155,13 +131,9 @@ def _not_returned(pool: PoolRecord, checkout: CheckoutRecord, message: str) -> F
 
 
 @rule(
-    "PW104",
-    "returned-in-transaction",
-    "a connection was returned inside a transaction",
-    confidence="proven",
-    level="error",
-    fields=(*_FAULT, "poolwitness.returned_at"),
-)
+    "PW104", "returned-in-transaction", "a connection was returned inside a transaction", confidence="proven",
+    level="error", fields=(*_FAULT, "poolwitness.returned_at"),
+)  # fmt: skip
 def returned_in_transaction(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
     for fault in _faults(pool, "in_transaction"):
         yield returned_in_transaction.finding(
@@ -178,13 +150,9 @@ def returned_in_transaction(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Fi
 
 
 @rule(
-    "PW105",
-    "returned-broken",
-    "a connection was returned closed, broken or in the middle of a query",
-    confidence="proven",
-    level="warning",
-    fields=(*_FAULT, "poolwitness.returned_at"),
-)
+    "PW105", "returned-broken", "a connection was returned closed, broken or in the middle of a query",
+    confidence="proven", level="warning", fields=(*_FAULT, "poolwitness.returned_at"),
+)  # fmt: skip
 def returned_broken(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
     fix = "do not close a connection of the pool, return it; if the server or a proxy closed it, look there"
     if not pool.info.has_check:
@@ -205,13 +173,9 @@ def returned_broken(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
 
 
 @rule(
-    "PW106",
-    "nested-checkout",
-    "one holder requested a second connection",
-    confidence="suspected",
-    level="warning",
+    "PW106", "nested-checkout", "one holder requested a second connection", confidence="suspected", level="warning",
     fields=_FAULT,
-)
+)  # fmt: skip
 def nested(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
     # A null pool without a limit always has another connection.
     for fault in _faults(pool, "nested") if pool.most else ():
@@ -236,13 +200,9 @@ def nested(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
 
 
 @rule(
-    "PW204",
-    "adapters-outside-configure",
-    "adapters are registered on each checkout",
-    confidence="probable",
-    level="warning",
-    fields=("poolwitness.count",),
-)
+    "PW204", "adapters-outside-configure", "adapters are registered on each checkout", confidence="probable",
+    level="warning", fields=("poolwitness.count",),
+)  # fmt: skip
 def adapters_outside_configure(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
     callback = "async def configure(conn):" if pool.info.is_async else "def configure(conn):"
     for line, count in pool.misuse.adapters:

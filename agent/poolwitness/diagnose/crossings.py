@@ -25,14 +25,9 @@ _CROSSING = ("poolwitness.opened_at", "poolwitness.use", "poolwitness.uses")
 
 
 @rule(
-    "PW401",
-    "pool-crossed-fork",
-    "a pool was used in a child of the process that opened it",
-    confidence="proven",
-    level="error",
-    subject=INHERITED_POOL,
-    fields=(*_CROSSING, "poolwitness.opened_pid", "poolwitness.forked_by"),
-)
+    "PW401", "pool-crossed-fork", "a pool was used in a child of the process that opened it", confidence="proven",
+    level="error", subject=INHERITED_POOL, fields=(*_CROSSING, "poolwitness.opened_pid", "poolwitness.forked_by"),
+)  # fmt: skip
 def crossed_fork(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
     found = pool.misuse.crossed_fork
     if found is None:
@@ -62,13 +57,10 @@ def crossed_fork(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
 
 
 @rule(
-    "PW402",
-    "pool-crossed-loops",
-    "an async pool was used on another event loop than its own",
-    confidence="proven",
+    "PW402", "pool-crossed-loops", "an async pool was used on another event loop than its own", confidence="proven",
     level="error",
     fields=(*_CROSSING, "poolwitness.opened_loop", "poolwitness.opened_loop_ended", "poolwitness.used_loop"),
-)
+)  # fmt: skip
 def crossed_loops(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
     found = pool.misuse.crossed_loops
     if found is None:

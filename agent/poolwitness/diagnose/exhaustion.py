@@ -16,22 +16,10 @@ MOST_HOLDERS = 8
 
 
 @rule(
-    "PW201",
-    "pool-exhausted",
-    "a request got no connection",
-    confidence="proven",
-    level="error",
-    fields=(
-        "exception.type",
-        "poolwitness.request_at",
-        "poolwitness.waited_s",
-        "poolwitness.holder",
-        "poolwitness.requests_waiting",
-        "poolwitness.slots_out",
-        "poolwitness.slots_lost",
-    ),
+    "PW201", "pool-exhausted", "a request got no connection", confidence="proven", level="error",
+    fields=("exception.type", "poolwitness.request_at", "poolwitness.waited_s", "poolwitness.holder", "poolwitness.requests_waiting", "poolwitness.slots_out", "poolwitness.slots_lost"),
     lists_holders=True,
-)
+)  # fmt: skip
 def exhausted(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
     found = pool.exhaustion
     if found is None:

@@ -46,73 +46,45 @@ def _is_opened_async(pool: PoolRecord, _now: float) -> bool:
     return pool.info.is_async and pool.life.opened_at is not None
 
 
-KNOWN_DEFECTS: tuple[KnownDefect, ...] = (
+# fmt: off
+KNOWN_DEFECTS = (
     KnownDefect(
-        "idle-workers-die",
-        "psycopg_pool",
-        (3, 2, 0),
-        (3, 3, 3),
-        "the workers of a sync pool die after 24 hours without work",
-        "a sync pool that has been open for more than an hour",
-        "upgrade psycopg_pool to 3.3.3 or later",
-        "psycopg issue 1419",
+        "idle-workers-die", "psycopg_pool", (3, 2, 0), (3, 3, 3),
+        "the workers of a sync pool die after 24 hours without work", "a sync pool that has been open for more than an hour",
+        "upgrade psycopg_pool to 3.3.3 or later", "psycopg issue 1419",
         _is_long_open_and_sync,
     ),
     KnownDefect(
-        "open-race",
-        "psycopg_pool",
-        (3, 2, 0),
-        (3, 3, 1),
-        "two threads that call open() on one pool at the same time may start it twice",
-        "a sync pool on which several threads called open()",
-        "upgrade psycopg_pool to 3.3.1 or later, or open the pool once, before starting threads",
-        "psycopg issue 1300",
+        "open-race", "psycopg_pool", (3, 2, 0), (3, 3, 1),
+        "two threads that call open() on one pool at the same time may start it twice", "a sync pool on which several threads called open()",
+        "upgrade psycopg_pool to 3.3.1 or later, or open the pool once, before starting threads", "psycopg issue 1300",
         lambda pool, _: not pool.info.is_async and pool.life.opened_by_threads > 1,
     ),
     KnownDefect(
-        "cancelled-check-loses-connection",
-        "psycopg_pool",
-        (3, 2, 0),
-        (3, 2, 8),
-        "a request that is cancelled while its connection is being checked loses the connection",
-        "an async pool with check=",
-        "upgrade psycopg_pool to 3.2.8 or later",
-        "psycopg issues 1123 and 1208",
+        "cancelled-check-loses-connection", "psycopg_pool", (3, 2, 0), (3, 2, 8),
+        "a request that is cancelled while its connection is being checked loses the connection", "an async pool with check=",
+        "upgrade psycopg_pool to 3.2.8 or later", "psycopg issues 1123 and 1208",
         lambda pool, now: pool.info.has_check and _is_opened_async(pool, now),
     ),
     KnownDefect(
-        "async-pool-before-loop",
-        "psycopg_pool",
-        (3, 1, 0),
-        (3, 1, 4),
-        "an async pool made before the event loop starts exhausts its connections",
-        "an async pool",
-        "upgrade psycopg_pool to 3.1.4 or later",
+        "async-pool-before-loop", "psycopg_pool", (3, 1, 0), (3, 1, 4),
+        "an async pool made before the event loop starts exhausts its connections", "an async pool", "upgrade psycopg_pool to 3.1.4 or later",
         "psycopg issue 219",
         _is_opened_async,
     ),
     KnownDefect(
-        "thread-in-atexit",
-        "python",
-        (3, 12, 0),
-        (3, 12, 3),
-        "no thread can be started from an atexit callback",
-        "a sync pool that is opened while the program is ending",
-        "upgrade Python to 3.12.3 or later",
-        "CPython issue 113964",
+        "thread-in-atexit", "python", (3, 12, 0), (3, 12, 3),
+        "no thread can be started from an atexit callback", "a sync pool that is opened while the program is ending",
+        "upgrade Python to 3.12.3 or later", "CPython issue 113964",
         lambda pool, _: not pool.info.is_async and pool.life.open_error == "RuntimeError",
     ),
     KnownDefect(
-        "unclosed-pool-delays-exit",
-        "python",
-        (3, 13, 0),
-        (3, 14, 0),
-        "a sync pool that nobody closes holds up the exit by 5 s a thread",
-        "a sync pool that is never closed: told as PW001 and PW003, not here",
-        "close the pool",
-        "psycopg issues 930 and 954",
+        "unclosed-pool-delays-exit", "python", (3, 13, 0), (3, 14, 0),
+        "a sync pool that nobody closes holds up the exit by 5 s a thread", "a sync pool that is never closed: told as PW001 and PW003, not here",
+        "close the pool", "psycopg issues 930 and 954",
     ),
 )
+# fmt: on
 
 
 def known_defects(versions: Mapping[str, Version]) -> list[KnownDefect]:
@@ -121,14 +93,9 @@ def known_defects(versions: Mapping[str, Version]) -> list[KnownDefect]:
 
 
 @rule(
-    "PW501",
-    "known-defect",
-    "this release has a known fault that applies here",
-    confidence="proven",
-    level="warning",
-    subject=SNAPSHOT,
-    fields=("poolwitness.defect", "poolwitness.source"),
-)
+    "PW501", "known-defect", "this release has a known fault that applies here", confidence="proven", level="warning",
+    subject=SNAPSHOT, fields=("poolwitness.defect", "poolwitness.source"),
+)  # fmt: skip
 def known_defect(snapshot: Snapshot) -> Iterator[Finding]:
     """One finding for each fault, about the first pool that it applies to."""
     for defect in known_defects(snapshot.process.versions):

@@ -15,21 +15,11 @@ JOIN_TIMEOUT_S = 5.0
 
 
 @rule(
-    "PW001",
-    "pool-never-closed",
-    "a pool was still open when the program ended",
-    confidence="proven",
-    level="warning",
-    moments=frozenset({VERDICT}),
-    needs="pools",
-    fields=(
-        "poolwitness.expected_exit_delay_s",
-        "poolwitness.kept_by",
-        "poolwitness.pool.threads_alive",
-        "poolwitness.pool.threads",
-    ),
+    "PW001", "pool-never-closed", "a pool was still open when the program ended", confidence="proven",
+    level="warning", moments=frozenset({VERDICT}), needs="pools",
+    fields=("poolwitness.expected_exit_delay_s", "poolwitness.kept_by", "poolwitness.pool.threads_alive", "poolwitness.pool.threads"),
     leak=True,
-)
+)  # fmt: skip
 def never_closed(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
     if pool.life.state != "open":
         return
@@ -147,14 +137,9 @@ def _thread_row(worker: WorkerRecord) -> str:
 
 
 @rule(
-    "PW002",
-    "pool-dropped-open",
-    "a pool was garbage-collected while it was open",
-    confidence="proven",
-    level="warning",
-    needs="pools",
-    leak=True,
-)
+    "PW002", "pool-dropped-open", "a pool was garbage-collected while it was open", confidence="proven",
+    level="warning", needs="pools", leak=True,
+)  # fmt: skip
 def dropped_open(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
     if pool.life.state != "dropped":
         return
@@ -169,32 +154,17 @@ def dropped_open(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
 
 
 # No snapshot can be taken when this happens: a finalizer measures it and writes the line.
-EXIT_DELAYED = declare(
-    Rule(
-        "PW003",
-        "exit-delayed",
-        "a pool's __del__ delayed the interpreter's exit, or raised there",
-        confidence="proven",
-        level="error",
-        fields=(
-            "poolwitness.related",
-            "poolwitness.exit_delay_s",
-            "poolwitness.exit_delay_total_s",
-            "poolwitness.exits_delayed",
-            "exception.type",
-        ),
-    )
-)
+EXIT_DELAYED = declare(Rule(
+    "PW003", "exit-delayed", "a pool's __del__ delayed the interpreter's exit, or raised there", confidence="proven",
+    level="error", fields=("poolwitness.related", "poolwitness.exit_delay_s", "poolwitness.exit_delay_total_s",
+    "poolwitness.exits_delayed", "exception.type"),
+))  # fmt: skip
 
 
 def exit_delayed(pool: PoolRecord, python: tuple[int, int, int], delay: str, exception: str) -> Finding:
-    """PW003, rendered before it happens: the caller replaces the placeholders with what it measures.
+    """The finding of a sync pool that is open at the verdict, rendered before it happens.
 
-    Args:
-        pool: an open sync pool at the verdict.
-        python: the interpreter's version.
-        delay: the seconds, or a placeholder for them.
-        exception: the name of the exception that ``__del__`` raised, a placeholder for it, or empty.
+    *delay* and *exception* are placeholders for what a finalizer measures; *exception* is empty if it raises none.
     """
     where = f"{pool_made(pool)} and never closed,"
     if exception:
@@ -211,13 +181,9 @@ def exit_delayed(pool: PoolRecord, python: tuple[int, int, int], delay: str, exc
 
 
 @rule(
-    "PW005",
-    "pool-used-after-close",
-    "PoolClosed was raised",
-    confidence="proven",
-    level="error",
+    "PW005", "pool-used-after-close", "PoolClosed was raised", confidence="proven", level="error",
     fields=("poolwitness.used_at", "poolwitness.used_by", "poolwitness.uses"),
-)
+)  # fmt: skip
 def used_after_close(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
     use = pool.misuse.use_after_close
     if use is None or pool.life.closed is None:
@@ -239,12 +205,9 @@ def used_after_close(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
 
 
 @rule(
-    "PW006",
-    "async-pool-opened-in-constructor",
-    "an async pool was opened by its constructor",
-    confidence="proven",
+    "PW006", "async-pool-opened-in-constructor", "an async pool was opened by its constructor", confidence="proven",
     level="warning",
-)
+)  # fmt: skip
 def async_opened_in_constructor(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
     """open=True, or left to the default and used without `async with` or `await pool.open()`."""
     if not pool.info.is_async or not pool.life.opened_in_constructor:
@@ -260,16 +223,9 @@ def async_opened_in_constructor(pool: PoolRecord, snapshot: Snapshot) -> Iterato
 
 
 @rule(
-    "PW007",
-    "pool-crowd",
-    "many live pools from one origin or to one database",
-    confidence="probable",
-    level="warning",
-    subject=SNAPSHOT,
-    needs="pools",
-    fields=("poolwitness.pools_open",),
-    leak=True,
-)
+    "PW007", "pool-crowd", "many live pools from one origin or to one database", confidence="probable",
+    level="warning", subject=SNAPSHOT, needs="pools", fields=("poolwitness.pools_open",), leak=True,
+)  # fmt: skip
 def crowd(snapshot: Snapshot) -> Iterator[Finding]:
     by_origin: dict[object, list[PoolRecord]] = {}
     by_target: dict[object, list[PoolRecord]] = {}

@@ -14,23 +14,9 @@ PATIENCE_S = 10.0
 
 
 @rule(
-    "PW004",
-    "exit-hung",
-    "the program is ending and cannot",
-    confidence="probable",
-    level="error",
-    subject=SNAPSHOT,
-    fields=(
-        "poolwitness.ending_s",
-        "poolwitness.waits_for",
-        "poolwitness.waits_for_count",
-        "poolwitness.pools_open_at",
-        "poolwitness.waits_at",
-        "poolwitness.waits_stacktrace",
-        "exception.type",
-        "poolwitness.raised_at",
-    ),
-)
+    "PW004", "exit-hung", "the program is ending and cannot", confidence="probable", level="error", subject=SNAPSHOT,
+    fields=("poolwitness.ending_s", "poolwitness.waits_for", "poolwitness.waits_for_count", "poolwitness.pools_open_at", "poolwitness.waits_at", "poolwitness.waits_stacktrace", "exception.type", "poolwitness.raised_at"),
+)  # fmt: skip
 def exit_hung(snapshot: Snapshot) -> Iterator[Finding]:
     """One finding for each attempt to end."""
     ending, pools = snapshot.ending, list(own_pools(snapshot))

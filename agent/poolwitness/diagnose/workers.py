@@ -11,20 +11,10 @@ from poolwitness.model.wording import at_line, format_stack, plural, pool_made, 
 
 
 @rule(
-    "PW301",
-    "worker-died",
-    "the pool is open and one of its threads or tasks is dead",
-    confidence="proven",
-    level="error",
-    needs="pools",
-    fields=(
-        "poolwitness.worker.name",
-        "poolwitness.worker.role",
-        "poolwitness.workers_dead",
-        "exception.type",
-        "poolwitness.raised_at",
-    ),
-)
+    "PW301", "worker-died", "the pool is open and one of its threads or tasks is dead", confidence="proven",
+    level="error", needs="pools",
+    fields=("poolwitness.worker.name", "poolwitness.worker.role", "poolwitness.workers_dead", "exception.type", "poolwitness.raised_at"),
+)  # fmt: skip
 def worker_died(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
     if pool.life.state != "open":
         return
@@ -36,21 +26,11 @@ def worker_died(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
 
 
 @rule(
-    "PW302",
-    "worker-stuck",
-    "a worker of a pool has been in one task for long",
-    confidence="suspected",
+    "PW302", "worker-stuck", "a worker of a pool has been in one task for long", confidence="suspected",
     level="warning",
-    fields=(
-        "poolwitness.worker.name",
-        "poolwitness.worker.task",
-        "poolwitness.worker.busy_s",
-        "poolwitness.workers_busy",
-        "poolwitness.worker.stacktrace",
-        "poolwitness.worker.at",
-    ),
+    fields=("poolwitness.worker.name", "poolwitness.worker.task", "poolwitness.worker.busy_s", "poolwitness.workers_busy", "poolwitness.worker.stacktrace", "poolwitness.worker.at"),
     retractable="worker",
-)
+)  # fmt: skip
 def worker_stuck(pool: PoolRecord, snapshot: Snapshot) -> Iterator[Finding]:
     """A worker that has been in one task for longer than a checkout may take."""
     if pool.life.state != "open":

@@ -14,11 +14,7 @@ def is_forked_by_multiprocessing() -> bool:
 
 
 def runs_finalizers(hook: str) -> bool:
-    """Whether the interpreter will be finalized after *hook*, with the finalizers of what is left.
-
-    Args:
-        hook: the one that was called.
-    """
+    """Whether the interpreter will be finalized after *hook*, with the finalizers of what is left."""
     return hook == "atexit" and not is_forked_by_multiprocessing()
 
 

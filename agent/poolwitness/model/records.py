@@ -282,10 +282,7 @@ class Moment(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """An immutable copy of the ledger at one moment: ``event``, ``sweep`` or ``verdict``.
-
-    ``killed`` says that the process is about to die of a signal, ``finalizers`` whether any will run at its end.
-    """
+    """An immutable copy of the ledger at one moment; see `Moment`."""
 
     taken_at: float
     taken_mono: float
@@ -301,8 +298,7 @@ class Snapshot(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts, lists and scalars, for JSON."""
-        plain: dict[str, Any] = _plain(self)
-        return plain
+        return {name: _plain(each) for name, each in self._asdict().items()}
 
 
 def _plain(value: Any) -> Any:

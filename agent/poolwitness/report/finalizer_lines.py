@@ -1,4 +1,4 @@
-"""Writes lines while the interpreter is ending: they are rendered beforehand, with gaps to fill.
+"""Lines that pool finalizers write while the interpreter is ending: rendered at the verdict, with gaps to fill.
 
 At that time imports fail, module globals may be gone and other threads are frozen: a notice holds bytes and
 bound functions, and takes no lock.
@@ -7,13 +7,19 @@ bound functions, and takes no lock.
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from poolwitness.model.findings import Finding
+from poolwitness.model.records import PoolRecord
 from poolwitness.model.startup import clock, system
+from poolwitness.report import build
 from poolwitness.report.descriptors import is_regular, write_at_once
-from poolwitness.report.sinks import FdSink
+from poolwitness.report.json_lines import render_json
+from poolwitness.report.pipeline import Pipeline, prepared
+from poolwitness.report.sinks import FdSink, Render, stderr_sink
 
 # Stand-ins of the templates: plain ASCII that JSON leaves as it is, and as wide as what replaces it may be.
 DELAY = "@@@delay@@@"
@@ -26,6 +32,13 @@ VALUES = {
     "poolwitness.seq": '"@@@seq@@@"',
     "timestamp": "@@@@@@@@@@@@time@@@@@@@@@@@",
 }
+# Stand in for the name and the number of a pool; no program has them.
+_NAME = "@@@name@@@"
+_ID = 987654321987654
+_NAME_GAP, _ID_GAP = _NAME.encode(), str(_ID).encode()
+# What JSON, repr() and a terminal all leave as it is.
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_. :-]{1,60}")
+
 MOST_LINES = 100
 
 Template = tuple[FdSink, bytes]
@@ -42,7 +55,64 @@ class LateTotals:
         self.seconds = 0.0
 
 
-def notice(
+class LateExit:
+    """Makes the notices of a process.
+
+    Args:
+        pipeline: its envelope and its descriptors; where it has none, stderr is used, since neither logging nor
+            structlog can be called that late.
+        exit_delayed: makes the finding of a pool, given the texts that stand for the delay and the exception's name.
+        render: makes the lines for stderr.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        python: tuple[int, int, int],
+        exit_delayed: Callable[[PoolRecord, tuple[int, int, int], str, str], Finding],
+        render: Render = render_json,
+    ) -> None:
+        self.pipeline = pipeline
+        self.python = python
+        self.exit_delayed = exit_delayed
+        self.totals = LateTotals()
+        self._shapes: dict[object, tuple[list[Template], list[Template]]] = {}
+        self.sinks = pipeline.fd_sinks()
+        if not self.sinks and pipeline.sinks:
+            fallback = stderr_sink(lambda terminal: render)
+            self.sinks = [fallback] if fallback is not None else []
+
+    def finding(self, pool: PoolRecord) -> Finding:
+        """The finding of a pool, without what will be measured."""
+        return self.exit_delayed(pool, self.python, DELAY, "")
+
+    def notice(self, pool: PoolRecord) -> Callable[[float, str | None], None]:
+        """What the pool's finalizer calls; pools of one line share what was rendered for the first."""
+        if not _PLAIN_NAME.fullmatch(pool.info.name):
+            return _notice(*self._both(pool), self.totals, self.pipeline.seq)
+        info = pool.info
+        sizes = (pool.min_size, pool.max_size, info.num_workers)
+        key = (info.created, info.cls, info.database, info.created_in, sizes)
+        shapes = self._shapes.get(key)
+        if shapes is None:
+            shapes = self._shapes[key] = self._both(pool._replace(info=info._replace(name=_NAME, id=_ID)))
+        own = ((_NAME_GAP, info.name.encode()), (_ID_GAP, str(info.id).encode()))
+        return _notice(*shapes, self.totals, self.pipeline.seq, own)
+
+    def _both(self, pool: PoolRecord) -> tuple[list[Template], list[Template]]:
+        raised = self.exit_delayed(pool, self.python, DELAY, KIND)
+        return self._templates(self.finding(pool), False), self._templates(raised, True)
+
+    def _templates(self, finding: Finding, raised: bool) -> list[Template]:
+        event = prepared(self.pipeline.envelope("poolwitness.finding", build.finding(finding), seq=0))
+        # The gaps are texts, also where a number will stand.
+        event |= {name: gap.strip('"') for name, gap in VALUES.items()}
+        if raised:
+            event["exception.type"] = KIND
+        return [(sink, sink.render(event)) for sink in self.sinks]
+
+
+def _notice(
     delayed: list[Template],
     raised: list[Template],
     totals: LateTotals,

@@ -8,6 +8,8 @@ from typing import Any
 
 import structlog
 
+from poolwitness.report.fields import ALWAYS
+
 LONGEST_LINE = 4096  # PIPE_BUF on Linux: up to here one write to a pipe is atomic
 _FIRST_TO_GO = (
     "code.stacktrace",
@@ -19,12 +21,9 @@ _FIRST_TO_GO = (
     "poolwitness.fix",
 )
 # Readers count on these: shortened if need be, and never left out.
-_KEPT_NAMES = """
-    timestamp level event message logger process.pid poolwitness.schema_version poolwitness.run_id poolwitness.seq
-    poolwitness.truncated poolwitness.rule poolwitness.rule_name poolwitness.confidence poolwitness.fix
-    poolwitness.fingerprint poolwitness.verdict
-"""
-_KEPT = frozenset(_KEPT_NAMES.split())
+_KEPT = {*ALWAYS, "poolwitness.truncated", "poolwitness.verdict"} | {
+    f"poolwitness.{name}" for name in ("rule", "rule_name", "confidence", "fix", "fingerprint")
+}
 
 Event = dict[str, Any]
 

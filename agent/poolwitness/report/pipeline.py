@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -17,9 +18,8 @@ import structlog
 from poolwitness._version import SCHEMA_VERSION
 from poolwitness.guards import let_pass
 from poolwitness.model.startup import clock
-from poolwitness.report.conform import conform
 from poolwitness.report.descriptors import takes_lines, write_at_once
-from poolwitness.report.fields import ALWAYS
+from poolwitness.report.fields import ALWAYS, FIELDS, field_type
 from poolwitness.report.json_lines import render_json
 from poolwitness.report.redact import LARGEST_EXACT, clean
 from poolwitness.report.sinks import FdSink, Reentrance, Sink
@@ -151,7 +151,61 @@ def prepared(event: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(cleaned, dict):
         raise TypeError("an event that cannot be cleaned is not written")
     head = {name: event[name] if name in _OURS else cleaned.pop(name, "") for name in ALWAYS if name in event}
-    return conform(head | cleaned)
+    return _conform(head | cleaned)
+
+
+# The pattern of a text, and what replaces one that does not match it.
+_FORMS = {field.name: (field.pattern, field.fallback) for field in FIELDS.values() if field.fallback}
+
+
+def _conform(event: dict[str, Any]) -> dict[str, Any]:
+    """An event of plain JSON values, as `redact.clean` leaves them, in which every field has its type.
+
+    What is not a number is left out of a number's field, and what is not a text becomes its JSON in a text's. Nothing
+    is null.
+    """
+    conformed = {}
+    for name, value in event.items():
+        wanted = field_type(name)
+        if wanted == "text":
+            value = _text(value)
+            form = _FORMS.get(name)
+            if form is not None and not re.fullmatch(form[0], value):
+                value = form[1]
+        elif wanted is not None:
+            value = _CONVERT[wanted](value)
+        if value is not None:
+            conformed[name] = value
+    return conformed
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    return json.dumps(value, ensure_ascii=False)[:200]
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _integer(value: Any) -> int | None:
+    # `clean` made a float of what is past the limit; others are exact as floats.
+    number = _number(value)
+    return int(max(-LARGEST_EXACT, min(LARGEST_EXACT, number))) if number is not None else None
+
+
+def _boolean(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _texts(value: Any) -> list[str]:
+    return [_text(item) for item in value] if isinstance(value, list) else [_text(value)]
+
+
+_CONVERT = {"integer": _integer, "number": _number, "boolean": _boolean, "texts": _texts}
 
 
 class _Lines:

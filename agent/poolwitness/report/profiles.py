@@ -116,57 +116,37 @@ def _moved_back(location: Event) -> Event:
     return {**event, "code.line.number": int(line)} if line.isdecimal() else event
 
 
-PROFILES: dict[str, Profile] = {
-    profile.name: profile
-    for profile in (
-        Profile(
-            "otel",
-            {"message": "body", "level": "severity_text", "event": "event_name", "logger": "otel.scope.name"},
-            {"info": "INFO", "warning": "WARN", "error": "ERROR"},
-            _otel,
-            ("severity_number",),
-        ),
-        Profile(
-            "ecs",
-            {
-                "timestamp": "@timestamp",
-                "level": "log.level",
-                "logger": "log.logger",
-                "event": "event.action",
-                "poolwitness.seq": "event.sequence",
-                "poolwitness.rule": "rule.id",
-                "poolwitness.rule_name": "rule.name",
-                "exception.type": "error.type",
-                "exception.message": "error.message",
-                "db.user": "user.name",
-            },
-            {},
-            _ecs,
-            ("ecs.version", "event.kind", "event.category", "event.type", "event.dataset", "event.duration"),
-        ),
-        Profile(
-            "gcp",
-            {"timestamp": "time", "level": "severity"},
-            {"info": "INFO", "warning": "WARNING", "error": "ERROR"},
-            _gcp,
-            (SOURCE_LOCATION,),
-        ),
-        Profile(
-            "datadog",
-            {
-                "level": "status",
-                "logger": "logger.name",
-                "event": "evt.name",
-                "exception.type": "error.kind",
-                "exception.message": "error.message",
-                "db.namespace": "db.instance",
-            },
-            {},
-            _datadog,
-            ("duration",),
-        ),
-    )
-}
+# fmt: off
+_TABLE = (
+    Profile(
+        "otel", {"message": "body", "level": "severity_text", "event": "event_name", "logger": "otel.scope.name"},
+        {"info": "INFO", "warning": "WARN", "error": "ERROR"}, _otel, ("severity_number",),
+    ),
+    Profile(
+        "ecs",
+        {
+            "timestamp": "@timestamp", "level": "log.level", "logger": "log.logger", "event": "event.action",
+            "poolwitness.seq": "event.sequence", "poolwitness.rule": "rule.id", "poolwitness.rule_name": "rule.name",
+            "exception.type": "error.type", "exception.message": "error.message", "db.user": "user.name",
+        },
+        {}, _ecs,
+        ("ecs.version", "event.kind", "event.category", "event.type", "event.dataset", "event.duration"),
+    ),
+    Profile(
+        "gcp", {"timestamp": "time", "level": "severity"},
+        {"info": "INFO", "warning": "WARNING", "error": "ERROR"}, _gcp, (SOURCE_LOCATION,),
+    ),
+    Profile(
+        "datadog",
+        {
+            "level": "status", "logger": "logger.name", "event": "evt.name", "exception.type": "error.kind",
+            "exception.message": "error.message", "db.namespace": "db.instance",
+        },
+        {}, _datadog, ("duration",),
+    ),
+)
+# fmt: on
+PROFILES = {profile.name: profile for profile in _TABLE}
 
 
 def restored(line: Event) -> Event | None:

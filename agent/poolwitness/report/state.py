@@ -51,7 +51,6 @@ class StateReport:
 
     Args:
         snapshot: what was seen. In a checkout that the agent did not see, what is not known is NaN or empty.
-        found: what the rules say about it.
         requests: the requests that wait, where each is known.
         ended: the process was killed, and this is what it left.
         most: the largest number of events of each kind.

@@ -12,7 +12,7 @@ from poolwitness.ledger.pools import TrackedPool
 from poolwitness.model.process_end import runs_finalizers
 from poolwitness.model.records import Snapshot
 from poolwitness.report import build as events
-from poolwitness.report.finalizer_events import LateExit
+from poolwitness.report.finalizer_lines import LateExit
 from poolwitness.report.open_sinks import json_renderer
 from poolwitness.runtime.checks import MOST_THREADS_SAMPLED, RuleChecks
 from poolwitness.runtime.close_pools import close_all
