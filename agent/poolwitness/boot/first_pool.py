@@ -55,6 +55,7 @@ class FirstPool:
         self._lock = RLock()
         # The thread that loads, and its process.
         self._loading: tuple[int, int] | None = None
+        self._modules_before: set[str] = set()
         # The threads that hold the lock for a fork.
         self._forking: list[int] = []
         # Opened before the program drops its privileges or changes its directory.
@@ -148,6 +149,7 @@ class FirstPool:
                 if not self._lock.acquire(timeout=PATIENCE_S):
                     complain("another thread is still loading the agent, so this pool is not watched; " + _RUNS_ON)
                 elif self.pools is None and not self.off:
+                    self._modules_before = _own_modules()
                     self._loading = get_ident(), pid
                     self.pools = self._load(pid)
             finally:
@@ -186,7 +188,7 @@ class FirstPool:
             return
         try:
             if self._loading is not None and self.pools is None:
-                _stop_agent()
+                _undo_load(self._modules_before)
         finally:
             self._loading = None
             self._lock.release()
@@ -255,7 +257,7 @@ def _after_fork() -> None:
         _first_pool.after_fork()
 
 
-def _stop_agent() -> None:
+def _undo_load(modules_before: set[str]) -> None:
     # In the middle of its import the module has no such function yet.
     stop = getattr(sys.modules.get("poolwitness.agent"), "stop", None)
     if stop is not None:
@@ -264,6 +266,14 @@ def _stop_agent() -> None:
         except Exception as error:
             if not is_ours(error):
                 raise
+    if "poolwitness.agent" not in sys.modules:
+        # The next load starts afresh: a module that was interrupted has done half of what it does to others.
+        for name in _own_modules() - modules_before:
+            sys.modules.pop(name, None)
+
+
+def _own_modules() -> set[str]:
+    return {name for name in list(sys.modules) if name.startswith("poolwitness.")}
 
 
 def _is_the_programs(error: BaseException, tracer: str | None) -> bool:

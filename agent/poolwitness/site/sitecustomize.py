@@ -1,8 +1,8 @@
-"""Starts poolwitness where no .pth file is read, then gives way to the sitecustomize that this file hides.
+"""Start poolwitness where no .pth file is read, then import the sitecustomize that this file hides.
 
-Put the folder of this file, and nothing else, on PYTHONPATH. poolwitness itself may be installed, or lie as
-a folder beside this file's folder (or around it, as in the package). With POOLWITNESS unset or 0 only the
-giving way is done. Source: https://docs.python.org/3/library/site.html#module-sitecustomize
+Put the folder of this file, and nothing else, on PYTHONPATH. poolwitness itself may be installed, or be a folder beside
+this file's folder (or around it, as in the package). With POOLWITNESS unset or 0 this file only imports the hidden
+sitecustomize. Source: https://docs.python.org/3/library/site.html#module-sitecustomize
 """
 
 import os
@@ -29,12 +29,12 @@ def _start(here: str) -> None:
         boot("sitecustomize")
     except BaseException as error:  # noqa: BLE001 - here even a SystemExit would end the interpreter
         sys.path[:] = path_before
-        _say(f"not started by {__file__}: {type(error).__name__}: {error}; the program runs on without it")
+        _report(f"not started by {__file__}: {type(error).__name__}: {error}; the program runs on without it")
 
 
-def _say(sentence: str) -> None:
-    # Where there is no stderr, descriptor 2 is a file of somebody's. What a full one refuses must not stay in
-    # sys.stderr's buffer either: the exit status would become 120.
+def _report(sentence: str) -> None:
+    # Without a stderr, descriptor 2 is some other file. sys.stderr is not used: what a full one refuses stays in its
+    # buffer, and the exit status becomes 120.
     if sys.stderr is not None:
         try:
             os.write(2, f"poolwitness: {sentence}\n".encode("utf-8", "backslashreplace"))
@@ -42,8 +42,8 @@ def _say(sentence: str) -> None:
             pass
 
 
-def _give_way(here: str) -> None:
-    """Imports the sitecustomize behind this one as the interpreter would have; what it raises is its own."""
+def _import_hidden(here: str) -> None:
+    """Import the next sitecustomize on the path as the interpreter would have; what it raises propagates."""
     if here not in sys.path:
         return
     behind = sys.path[sys.path.index(here) + 1 :]
@@ -52,7 +52,7 @@ def _give_way(here: str) -> None:
     try:
         __import__("sitecustomize")
     finally:
-        # The other one may have changed the path: our place is before whatever came after us.
+        # The other one may have changed the path: our place is before the entries that came after us.
         place = next((sys.path.index(entry) for entry in behind if entry in sys.path), len(sys.path))
         sys.path.insert(place, here)
 
@@ -61,4 +61,4 @@ if __name__ == "sitecustomize":
     # An older Python that inherited PYTHONPATH could not even parse the package.
     if os.environ.get("POOLWITNESS", "0") not in ("", "0") and sys.version_info >= (3, 10):
         _start(os.path.dirname(__file__))
-    _give_way(os.path.dirname(__file__))
+    _import_hidden(os.path.dirname(__file__))
