@@ -202,7 +202,7 @@ _agent: Agent | None = None
 def start(
     environ: Mapping[str, str], how: str, opened: Mapping[str, OpenedFile], sigterm: Callable[[], str] = lambda: "0"
 ) -> Agent:
-    """Create the agent of this process; it observes nothing before `Agent.install`. Arguments as of `Agent`."""
+    """Create the agent of this process; it observes nothing before `Agent.install`. For the arguments see `Agent`."""
     global _agent
     _agent = Agent(Config.from_environ(environ), how, opened, sigterm)
     return _agent

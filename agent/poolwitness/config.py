@@ -1,4 +1,4 @@
-"""The settings, read once from a mapping of environment variables; a bad value is told and takes its default."""
+"""The settings, read once from a mapping of environment variables; a bad value is reported and takes its default."""
 
 # No annotations from __future__ here: NamedTuple would compile each of them, which takes longer than all the rest.
 

@@ -58,7 +58,7 @@ class Guard:
         """Whether an exception that was just caught is the agent's own; then the component is disabled."""
         if not is_ours(error):
             return False
-        # The program's own recursion or memory may be at its end: that says nothing about this component.
+        # The program may have reached its own recursion or memory limit, which is no fault of this component.
         if self.enabled and not isinstance(error, (RecursionError, MemoryError)):
             self.enabled = False
             # The text of the exception is not kept: it may hold secrets.

@@ -1,4 +1,4 @@
-"""Write texts and stacks once, and documents anew whenever they change.
+"""Write texts and stacks once, and documents again whenever they change.
 
 No lock: numbers come from counters and queues whose steps are single ones of the interpreter, so that a thread, a
 signal handler or a finalizer can come between any two lines. Two that write the same at once write it twice.

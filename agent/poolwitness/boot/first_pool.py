@@ -219,7 +219,7 @@ _fork_hooks: list[bool] = []
 
 
 def wrap_constructors(environ: Mapping[str, str], how: str) -> None:
-    """Prepare for the first pool of this process; psycopg_pool was imported. Arguments as of `FirstPool`."""
+    """Prepare for the first pool of this process; psycopg_pool was imported. For the arguments see `FirstPool`."""
     global _first_pool
     if _first_pool is not None:
         return
@@ -267,7 +267,7 @@ def _undo_load(modules_before: set[str]) -> None:
             if not is_ours(error):
                 raise
     if "poolwitness.agent" not in sys.modules:
-        # The next load starts afresh: a module that was interrupted has done half of what it does to others.
+        # The next load imports them again: an interrupted module has made half of its changes to others.
         for name in _own_modules() - modules_before:
             sys.modules.pop(name, None)
 

@@ -1,4 +1,4 @@
-"""POOLWITNESS_SIGTERM: on SIGTERM, where the program has no handler, give the verdict; then die of it as before.
+"""POOLWITNESS_SIGTERM: on SIGTERM, if the program has no handler, give the verdict, then die of the signal.
 
 Installed when the interpreter starts, so that a server that restores "the handler from before" and sends itself the
 signal again (uvicorn) restores this one. A handler that the program sets later replaces it and is left alone.

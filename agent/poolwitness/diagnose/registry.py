@@ -26,7 +26,7 @@ _CHECKS: dict[str, Check] = {}
 
 
 def rule(code: str, name: str, headline: str, *, moments: frozenset[str] = ANY, **more: Any) -> Callable[[Check], Rule]:
-    """Declare a rule, as the decorator of the function that finds its faults; arguments as of `Rule`.
+    """Declare a rule, as the decorator of the function that finds its faults; for the arguments see `Rule`.
 
     The function gets ``(pool, snapshot)``, or ``(snapshot)`` if the subject is `SNAPSHOT`. It must be pure. It yields what
     `Rule.finding` returns; the `Rule` itself takes the function's name in the module.

@@ -1,7 +1,7 @@
 """Detect that this process is a forked child: from the fork hook, or from memory that the kernel wipes in a child.
 
 The hook only appends and clears; the ledger takes it in at its next step. A fork from C (uWSGI's) runs no hook, and
-asking for the pid is a system call, too dear for every checkout: so `owns_all_pools` is a byte in a page of memory that
+asking for the pid is a system call, too slow for each checkout: so `owns_all_pools` is a byte in a page of memory that
 Linux wipes in every child.
 """
 

@@ -1,4 +1,4 @@
-"""What is known, in memory: weak references to pools, with what was seen of each.
+"""The live state of this process's pools and connections: weak references and tallies.
 
 No lock: every operation on the dicts and deques is a single one of the interpreter's own, so that a finalizer, a signal
 handler or a fork can come between any two lines. Finalizers only append to ``gone`` and ``gone_connections``.
@@ -28,7 +28,7 @@ class Ledger:
     """The pools of this process, bounded; what could not be kept is counted in ``dropped_records``.
 
     Args:
-        observers: hear of what the garbage collector took, and of forks.
+        observers: notified of what the garbage collector took, and of forks.
     """
 
     def __init__(self, observers: Observers) -> None:

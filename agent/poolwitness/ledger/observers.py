@@ -1,4 +1,4 @@
-"""The one interface through which the rest of the agent hears what the patches saw.
+"""The interface between the patches and the components that use what they see.
 
 An observer overrides the methods that it needs. `Observers` calls those, and no others, in the order in which they
 were registered, each inside the observer's own guard: one that fails is disabled and the others go on.
@@ -94,7 +94,7 @@ class Observer:
         """A sweep has taken a snapshot and checked the rules."""
 
     def forked(self) -> None:
-        """This process is a forked child: start afresh."""
+        """This process is a forked child: reset the state."""
 
     def process_ending(self, hook: str) -> None:
         """The process is ending; *hook* is what calls, as ``poolwitness.hook`` gives it."""

@@ -32,7 +32,7 @@ def install(
     Args:
         patcher: keeps what was replaced.
         ledger: where pools and connections are tracked.
-        observers: hear what the patches see; all of them must be registered by now.
+        observers: notified of what the patches see; all of them must be registered by now.
         guards: one for each component.
         level: ``exit`` for pools only, ``watch``, or ``trace``.
 

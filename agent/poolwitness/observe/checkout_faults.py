@@ -30,7 +30,7 @@ class CheckoutFaults:
 
     Args:
         ledger: where pools are tracked.
-        observers: hear of each kind of fault once for each pair of lines.
+        observers: notified of each kind of fault once for each pair of lines.
         closed_use: takes uses of a closed pool.
         trace: capture long stacks.
     """

@@ -18,7 +18,7 @@ class ClosedUsePatches:
 
     Args:
         ledger: where pools are tracked.
-        observers: hear of the first such use of a pool.
+        observers: notified of the first such use of a pool.
     """
 
     def __init__(self, ledger: Ledger, observers: Observers) -> None:

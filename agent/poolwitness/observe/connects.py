@@ -23,7 +23,7 @@ class ConnectPatches:
 
     Args:
         ledger: where the pools are tracked.
-        observers: hear of each attempt, in the worker that made it.
+        observers: notified of each attempt, in the worker that made it.
     """
 
     def __init__(self, ledger: Ledger, observers: Observers) -> None:

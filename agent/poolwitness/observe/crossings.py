@@ -29,7 +29,7 @@ class Crossings:
 
     Args:
         ledger: where pools are tracked.
-        observers: hear of a pool that crossed, for the first time in this process.
+        observers: notified of a pool that crossed, for the first time in this process.
         guard: contains what our lines raise.
     """
 

@@ -17,12 +17,12 @@ from poolwitness.guards import Guard
 _ABSENT = object()
 AnyFunction = Callable[..., Any]
 
-# What stands before the host's call: gets the object, the caller's innermost frame, and the call's arguments; what it
-# returns is handed to the other two.
+# Runs before the host's call: gets the object, the caller's innermost frame, and the call's arguments; what it
+# returns is passed to the other two.
 Before = Callable[[Any, FrameType | None, tuple[Any, ...], dict[str, Any]], Any]
-# What stands after it: gets the object, the caller's innermost frame, what `Before` returned, and the result.
+# Runs after it: gets the object, the caller's innermost frame, what `Before` returned, and the result.
 After = Callable[[Any, FrameType | None, Any, Any], object]
-# What stands after a call that raised: the same, with the exception.
+# Runs after a call that raised: the same, with the exception.
 Failed = Callable[[Any, FrameType | None, Any, BaseException], object]
 
 

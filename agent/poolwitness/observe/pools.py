@@ -28,7 +28,7 @@ class PoolPatches:
 
     Args:
         ledger: where pools are tracked.
-        observers: hear of them.
+        observers: notified of them.
         crossings: checks where a pool is closed from.
         guard: of the constructors, which are wrapped by `boot.first_pool`.
     """

@@ -16,7 +16,7 @@ class QueueWaitPatches:
     """The lines that run around ``wait`` of a place in a pool's queue.
 
     Args:
-        observers: hear of each request.
+        observers: notified of each request.
         capture: captures the stack of the caller.
     """
 

@@ -20,7 +20,7 @@ class WorkerPatches:
 
     Args:
         ledger: where the pools are tracked.
-        observers: hear of a worker that died, and of a suspected one that has finished its task.
+        observers: notified of a worker that died, and of a suspected one that has finished its task.
     """
 
     def __init__(self, ledger: Ledger, observers: Observers) -> None:

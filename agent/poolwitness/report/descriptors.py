@@ -54,7 +54,7 @@ def takes_lines(fd: int) -> bool:
 
 
 def write_patiently(fd: int, data: bytes, patience_s: float) -> int:
-    """Write at most 4,096 bytes once, whole or not at all, when there is room; 0 where nobody reads in time.
+    """Write at most 4,096 bytes once, whole or not at all, when there is room; 0 if no reader makes room in time.
 
     Raises:
         OSError: it cannot be written to.
@@ -66,7 +66,7 @@ def write_patiently(fd: int, data: bytes, patience_s: float) -> int:
     poll.register(fd, system.POLLOUT)
     while True:
         events = poll.poll(max(0.0, deadline_mono - clock.monotonic()) * 1000)
-        # With an error beside it POLLOUT means that nobody reads: a write would raise SIGPIPE.
+        # With an error beside it POLLOUT means that there is no reader: a write would raise SIGPIPE.
         if not events or events[0][1] != system.POLLOUT:
             return 0
         try:

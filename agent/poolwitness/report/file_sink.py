@@ -14,7 +14,7 @@ from poolwitness.report.sinks import FdSink, Render
 class FileSink(FdSink):
     """A file opened for append; ``%p`` in the path is the pid.
 
-    Before each line the path is compared with the file that is open: one that was renamed or removed is opened anew, so
+    Before each line the path is compared with the file that is open: one that was renamed or removed is opened again, so
     that no line is written where no reader expects it. A file that was truncated goes on at its new end.
 
     Args:
@@ -33,7 +33,7 @@ class FileSink(FdSink):
         super().__init__(f"file:{path}", fd, render)
 
     def write(self, data: bytes, patience_s: float = 0.0) -> bool:
-        """As of `FdSink.write`, into the file that is at the path now."""
+        """Write as `FdSink.write` does, into the file that is at the path now."""
         if not self._is_at_path():
             self._reopen()
         return super().write(data, patience_s)

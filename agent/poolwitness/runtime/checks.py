@@ -1,4 +1,4 @@
-"""Check the rules: take a snapshot, run the rules over it, report what is new, resolve what has passed."""
+"""Run the rules over snapshots of the ledger; report new findings and resolve those that no longer hold."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from poolwitness.snapshot.versions import Versions
 
 # At the verdict a thread costs some 100 µs to ask about: enough for a dozen pools, bounded for a thousand.
 MOST_THREADS_SAMPLED = 64
-# The note on a PoolTimeout is made anew after this long.
+# The note on a PoolTimeout is rebuilt after this long.
 NOTE_AGE_S = 1.0
 # What can be judged without knowing where the holders are now.
 _WITHOUT_FRAMES = frozenset({"opened_in_constructor", "crossed_fork", "crossed_loops", "used_after_close"})
@@ -123,7 +123,7 @@ class RuleChecks(Observer):
     # checks
 
     def moment(self, name: str = "event", killed: bool = False, finalizers: bool = True) -> Moment:
-        """The moment of a snapshot that is taken now; arguments as of `Moment`."""
+        """The moment of a snapshot that is taken now; for the arguments see `Moment`."""
         return Moment(name, self.ending, killed, finalizers)
 
     def take(self, moment: Moment, pools: Sequence[TrackedPool], with_frames: bool = False) -> Snapshot:

@@ -1,4 +1,4 @@
-"""Close the pools that are still open at exit: all are told to stop first, then waited for under one deadline."""
+"""Close the pools that are still open at exit: all threads are asked to stop first, then joined under one deadline."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def close_all(pools: Sequence[Any], timeout_s: float) -> int:
     """
     deadline_mono = clock.monotonic() + timeout_s
     sync = [pool for pool in pools if not _is_async(pool)]
-    threads = [thread for pool in sync for thread in _tell_to_stop(pool)]
+    threads = [thread for pool in sync for thread in _stop_threads(pool)]
     for thread in threads:
         thread.join(max(0.0, deadline_mono - clock.monotonic()))
     closed = 0
@@ -41,8 +41,8 @@ def _is_async(pool: Any) -> bool:
     return isinstance(pool, psycopg_pool.AsyncConnectionPool)
 
 
-def _tell_to_stop(pool: Any) -> list[Any]:
-    """Put the stop marks in the pool's own queues, as its close() will do again, and hand back its threads."""
+def _stop_threads(pool: Any) -> list[Any]:
+    """Queue the pool's own stop tasks, as its close() will do again, and return its threads."""
     from psycopg_pool.pool import StopWorker
 
     try:

@@ -1,7 +1,7 @@
-"""Hook the ends of a process that its atexit callback does not see, and the end of its main thread.
+"""Detect the end of processes that run no atexit callback, and the end of the main thread.
 
 multiprocessing's children and celery's workers end by ``os._exit``. They are hooked when the first pool of a process is
-about to be created: by then a child knows whose it is.
+about to be created: by then it is known which library forked the process.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ class Suspicions:
         self.reset()
 
     def reset(self) -> None:
-        """Start afresh, as a forked child does."""
+        """Reset the state, as in a forked child."""
         self._connections: dict[int, list[Finding]] = {}
         self._tasks: dict[int, Finding] = {}
 

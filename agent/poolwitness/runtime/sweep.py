@@ -32,7 +32,7 @@ class SweepScheduler(Observer):
         ledger: what is known.
         checks: checks the rules.
         dump_server: answered by the sweeper's thread between two sweeps.
-        observers: hear of each sweep.
+        observers: notified of each sweep.
         guards: one for each component.
         give_verdict: gives the verdict if no atexit callback will run.
     """
@@ -136,7 +136,7 @@ class SweepScheduler(Observer):
             pools += [pool for pool in self.probe.remember(pools) if pool not in pools]
             self.checks.sampler.sample(pools, THREADS_PER_SWEEP)
             self._watch_activity(pools)
-            # At its end a program cancels workers in the middle of a connect, and what that costs is no news.
+            # At its end a program cancels workers in the middle of a connect; slots lost that way are not reported.
             for pool in pools if not self.probe.kind else ():
                 check_slots(pool)
             self._probe_shutdown(pools)

@@ -32,8 +32,8 @@ class Verdict(Observer):
         ledger: what is known.
         checks: checks the rules.
         lifecycle: knows whether there was any pool to give a verdict on.
-        sweep: is told that it is over.
-        observers: hear that the process is ending, and that the verdict was given.
+        sweep: stopped before the verdict.
+        observers: notified that the process is ending, and that the verdict was given.
         guard: contains what our lines raise.
     """
 
