@@ -30,7 +30,9 @@ def short_path(file: str) -> str:
     """A path relative to the working directory where it lies below it."""
     try:
         here = os.getcwd()
-    except OSError:  # the folder was removed under the program
+    except OSError as error:  # the folder was removed under the program
+        if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
+            raise  # a signal handler's
         return file
     return file[len(here) + 1 :] if here != os.sep and file.startswith(here + os.sep) else file
 

@@ -69,7 +69,7 @@ class CheckoutPatches:
         self.trace = trace
         self.capture: Callable[[FrameType | None], RawStack] = capture_for(trace)
         self.taken, self.returned = observers.hot("checkout_taken"), observers.hot("checkout_returned")
-        self.here = threading.local()
+        self.here = _Here()
         self.task_holders = TaskHolders()
 
     def sync_getconn(self, original: AnyFunction) -> AnyFunction:
@@ -83,7 +83,8 @@ class CheckoutPatches:
         owns_all_pools, check_crossing, absent = fork.owns_all_pools, self.crossings.check, ABSENT
         base = self.sync_class
 
-        # Written out in one piece: each call less is a tenth of what the budget allows.
+        # In one piece: each call less is a tenth of what the budget allows. No `try` inside the `try`: the line on which
+        # it begins would belong to neither.
         def getconn(self: Any, timeout: float | None = None) -> Any:
             if not owns_all_pools:
                 check_crossing(self, USED, getframe().f_back)
@@ -102,16 +103,9 @@ class CheckoutPatches:
                     connection = track(conn, self)
                     if connection is None:
                         return conn
-                try:
-                    holder = here.holder
-                except AttributeError as error:
-                    let_pass(error)
-                    holder = here.holder = ThreadHolder()
-                try:
-                    frame = getframe(1)
-                except ValueError:  # called straight from C
-                    frame = None
-                if frame is None:
+                holder = here.holder
+                frame = getframe().f_back
+                if frame is None:  # called straight from C
                     raw: RawStack = ()
                 elif (
                     # Most threads take all their connections in one function of the application's.
@@ -370,6 +364,13 @@ class CheckoutPatches:
             connection.taken_from = taken_from
             if self.taken is not None:
                 self.taken(connection)
+
+
+class _Here(threading.local):
+    """The holder of the thread that runs, created when the thread first asks."""
+
+    def __init__(self) -> None:
+        self.holder = ThreadHolder()
 
 
 class TaskHolders:

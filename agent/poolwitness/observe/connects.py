@@ -6,6 +6,7 @@ import re
 from types import FrameType
 from typing import Any
 
+from poolwitness.guards import is_from_signal_handler
 from poolwitness.ledger.ledger import Ledger
 from poolwitness.ledger.observers import Observers
 from poolwitness.ledger.pools import TrackedPool
@@ -59,8 +60,8 @@ class ConnectPatches:
             return
         tracked, tally = found
         tally.in_flight -= 1
-        # A cancellation, or a callback's sys.exit(): not the server's fault.
-        if not isinstance(error, Exception):
+        # A cancellation, a callback's sys.exit(), or a job's time limit: not the server's fault.
+        if not isinstance(error, Exception) or is_from_signal_handler(error):
             return
         tally.attempts += 1
         tally.failures += 1
