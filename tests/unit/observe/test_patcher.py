@@ -112,7 +112,7 @@ def test_the_host_is_called_exactly_once_outside_containment(
         undone: list[Any] = []
         guard = Guard("part")
         guard.enabled = enabled
-        frames = []
+        frames: list[Any] = []
 
         def before(
             owner: Any,
@@ -194,6 +194,7 @@ def test_the_host_is_called_exactly_once_outside_containment(
                 assert isinstance(error, from_failed), combination
                 assert error.__context__ is host.error, combination
             else:
+                assert error is not None
                 assert error is host.error, f"{combination}: the very exception"
                 assert (error.__cause__, error.__context__) == (None, None), combination
                 assert names_of(error)[-2:] == ["call", name], f"{combination}: one frame more"
