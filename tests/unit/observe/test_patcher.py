@@ -112,7 +112,7 @@ def test_the_host_is_called_exactly_once_outside_containment(
         undone: list[Any] = []
         guard = Guard("part")
         guard.enabled = enabled
-        frames = []
+        frames: list[Any] = []
 
         def before(
             owner: Any,
@@ -155,7 +155,7 @@ def test_the_host_is_called_exactly_once_outside_containment(
             ACTS[does][0]()
 
         wrapped = around(getattr(Host, name), guard, before, after, failed, undone.append)
-        error: BaseException | None = None
+        error: Any = None
         result = None
         try:
             result = drive(wrapped(host, 1, 20, 30, three=4, four=5))
