@@ -195,6 +195,7 @@ def test_the_host_is_called_exactly_once_outside_containment(
                 assert error.__context__ is host.error, combination
             else:
                 assert error is host.error, f"{combination}: the very exception"
+                assert error is not None
                 assert (error.__cause__, error.__context__) == (None, None), combination
                 assert names_of(error)[-2:] == ["call", name], f"{combination}: one frame more"
                 assert names_of(error).count("call") == 1, combination
