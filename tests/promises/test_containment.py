@@ -16,19 +16,17 @@ BREAKS_THE_AGENT = True
 ALL = [target(module, name) for module, name, *_ in functions()]
 # These are the boundary itself: what they call may raise, and nothing is left to catch what they raise.
 BOUNDARIES = {
-    "poolwitness.guards:Guard.__enter__": "contained() itself",
-    "poolwitness.guards:Guard.__exit__": "contained() itself",
+    **{name: "guards itself" for name in ALL if name.startswith("poolwitness.guards:") and ":Guards" not in name},
     "poolwitness.boot:_at_sigterm": "a thread's function, contained whole",
-    "poolwitness.snapshot.shutdown:_over": "a callback of threading's, contained whole",
     "poolwitness.boot:_at_exit": "an atexit callback, contained whole",
+    "poolwitness.boot.first_pool:FirstPool.load": "called by the constructors' wrapper",
+    "poolwitness.boot.first_pool:FirstPool._before_fork": "a fork hook: takes a lock",
+    "poolwitness.boot.first_pool:FirstPool._after_fork": "a fork hook: releases a lock",
     "poolwitness.boot.import_hook:PostImportFinder.find_spec": "the import system's: asks other finders, contains its own",
     "poolwitness.ledger.fork:_after_fork": "the fork hook itself",
     "poolwitness.ledger.fork:_in_child": "a fork hook: appends to deques",
-    "poolwitness.report.sinks:_follow_all_in_child": "a fork hook: each sink contained",
-    "poolwitness.observe.query_activity:ActivityWatch._note": "contained whole, on the way of every query",
-    "poolwitness.observe.crossings:Crossings.look": "contained whole, on the way of what may have crossed",
-    "poolwitness.observe.checkouts:CheckoutWatch._leave": "contained whole, on the way of every checkout",
-    "poolwitness.observe.checkouts:CheckoutWatch._came_back": "contained whole",
+    "poolwitness.observe.crossings:Crossings.check": "called before the host's call; all but an early return is guarded",
+    "poolwitness.runtime.exit_hooks:_main_thread_over": "a callback of threading's, contained whole",
 }
 
 

@@ -83,8 +83,8 @@ class CheckoutPatches:
         owns_all_pools, check_crossing, absent = fork.owns_all_pools, self.crossings.check, ABSENT
         base = self.sync_class
 
-        # In one piece: each call less is a tenth of what the budget allows. No `try` in the `try`: the line on which it
-        # begins would belong to neither.
+        # In one piece: each call less is a tenth of what the budget allows. No `try` inside the `try`: its first line
+        # would belong to neither.
         def getconn(self: Any, timeout: float | None = None) -> Any:
             if not owns_all_pools:
                 check_crossing(self, USED, getframe().f_back)

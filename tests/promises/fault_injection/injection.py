@@ -25,7 +25,7 @@ def functions() -> Iterator[tuple[str, str, int, bool]]:
 
     Yields:
         Its module, its qualified name, its first line (its decorators' included), and whether all that it does is
-        inside one ``try`` or one ``with part``.
+        inside one ``try`` or one ``with guard``.
     """
     spec = importlib.util.find_spec(PACKAGE)
     assert spec is not None and spec.submodule_search_locations
@@ -59,12 +59,15 @@ def _is_contained(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     if len(body) != 1:
         return False
     only = body[0]
-    if isinstance(only, ast.If) and len(only.body) == 1 and "part.enabled" in ast.unparse(only.test):
+    if isinstance(only, ast.If) and len(only.body) == 1 and "guard.enabled" in ast.unparse(only.test):
         only = only.body[0]
     if isinstance(only, ast.Try):
         caught = {ast.unparse(handler.type) for handler in only.handlers if handler.type is not None}
         return bool(caught & {"Exception", "BaseException"}) and not only.orelse and not only.finalbody
-    return isinstance(only, ast.With) and ast.unparse(only.items[0].context_expr) in ("part", "self.part")
+    if not isinstance(only, ast.With):
+        return False
+    guard = ast.unparse(only.items[0].context_expr).removeprefix("self.")
+    return guard == "guard" or guard.startswith(("guards.", "Guard("))
 
 
 def _is_constant(value: ast.expr) -> bool:
@@ -84,15 +87,13 @@ def inject(where: str, exception: type[BaseException], reached: Callable[[str], 
     Args:
         where: as `target` gives it.
         exception: what it raises.
-        reached: told when it does.
+        reached: called when it does.
     """
     module, name = where.split(":")
-
-    def raiser(*_: object, **__: object) -> NoReturn:
-        reached(where)
-        raise exception("injected")
-
-    sys.meta_path.insert(0, _Replacing(module, name, raiser))
+    # Of that module, as the function in whose place it is: what a guard contains depends on whose frame raised.
+    namespace: dict[str, Any] = {"__name__": module, "reached": lambda: reached(where), "exception": exception}
+    exec("def raiser(*_, **__):\n    reached()\n    raise exception('injected')", namespace)
+    sys.meta_path.insert(0, _Replacing(module, name, namespace["raiser"]))
 
 
 class _Replacing:

@@ -59,7 +59,7 @@ class Tracer:
         return self.line
 
     def line(self, frame, event, arg):
-        if event != "line" or not_begun(frame):
+        if event != "line" or not_begun(frame) or (ONLY and frame.f_code.co_name not in ONLY):
             return self.line
         place = frame.f_code, frame.f_lineno
         # Only once in each run: a loop is one line.
@@ -229,7 +229,47 @@ class Sweeps(Checkouts):
             agent.current_dump()
 
 
-work = {cls.__name__: cls for cls in (Checkouts, Null, Lives, Asynchronous, Sweeps)}[WORK]()
+class Wrappers(Checkouts):
+    """Only the lines of our getconn and putconn themselves."""
+
+    only = ("getconn", "putconn")
+
+
+class AsyncWrappers:
+    """The same, of the async pool: one pool and one loop for all lines."""
+
+    only = Wrappers.only
+
+    def __init__(self):
+        self.loop = asyncio.new_event_loop()
+        self.pool = self.loop.run_until_complete(self.opened())
+
+    async def opened(self):
+        pool = AsyncConnectionPool(DSN, min_size=2, max_size=2, num_workers=1, open=False)
+        await pool.open(wait=True)
+        await async_work(pool)
+        return pool
+
+    def run(self):
+        self.loop.run_until_complete(async_work(self.pool))
+
+    async def filled(self):
+        for _ in range(5000):
+            if len(self.pool._pool) == 2:
+                return ""
+            await asyncio.sleep(0.001)
+        return f"{len(self.pool._pool)} of 2 connections are left"
+
+    def problem(self):
+        return self.loop.run_until_complete(self.filled())
+
+    def end(self):
+        self.loop.run_until_complete(self.pool.close())
+
+
+WORKS = (Checkouts, Null, Lives, Asynchronous, Sweeps, Wrappers, AsyncWrappers)
+work = {cls.__name__: cls for cls in WORKS}[WORK]()
+ONLY = getattr(work, "only", None)
 from poolwitness import agent  # noqa: E402 - loaded by the first pool
 
 guards = agent.current().guards

@@ -15,7 +15,9 @@ NAMESPACE: dict[str, Any] = {"__name__": "poolwitness.test"}
 exec("def ours(*arguments, **named):\n    raise ValueError('ours')", NAMESPACE)
 EVENTS = [name for name, value in vars(Observer).items() if callable(value)]
 # Each event with as many arguments as it has.
-ARGUMENTS = {name: [object() for _ in range(getattr(Observer, name).__code__.co_argcount - 1)] for name in EVENTS}
+ARGUMENTS: dict[str, list[Any]] = {
+    name: [object() for _ in range(getattr(Observer, name).__code__.co_argcount - 1)] for name in EVENTS
+}
 
 
 def observer(name: str, *overridden: str, act: Callable[..., Any] | None = None) -> Any:

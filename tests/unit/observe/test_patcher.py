@@ -155,7 +155,7 @@ def test_the_host_is_called_exactly_once_outside_containment(
             ACTS[does][0]()
 
         wrapped = around(getattr(Host, name), guard, before, after, failed, undone.append)
-        error: BaseException | None = None
+        error: Any = None
         result = None
         try:
             result = drive(wrapped(host, 1, 20, 30, three=4, four=5))
@@ -196,6 +196,7 @@ def test_the_host_is_called_exactly_once_outside_containment(
             else:
                 assert error is not None
                 assert error is host.error, f"{combination}: the very exception"
+                assert error is not None
                 assert (error.__cause__, error.__context__) == (None, None), combination
                 assert names_of(error)[-2:] == ["call", name], f"{combination}: one frame more"
                 assert names_of(error).count("call") == 1, combination
