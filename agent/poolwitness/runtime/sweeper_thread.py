@@ -65,7 +65,10 @@ class SweeperThread:
 
             thread = threading.Thread(target=run, name=NAME, daemon=True)
             # start() waits until the thread runs, which releases the GIL: see `Observer.pool_opened`.
-            thread._started.wait = _do_not_wait  # type: ignore[attr-defined]
+            try:
+                thread._started.wait = _do_not_wait  # type: ignore[attr-defined]
+            except AttributeError:  # gevent's event: waiting for it releases no lock that another thread wants
+                pass
             thread.start()
             self._thread = thread
 
