@@ -8,7 +8,7 @@ export PIP_ROOT_USER_ACTION = ignore
 DEMO_PYTHONS := $(if $(filter file,$(origin PYTHON)),3.13 3.14)
 INSTALL := -m pip install --quiet --no-build-isolation
 
-.PHONY: demo test unit ci slow servers bench generate matrix lint clean
+.PHONY: demo test unit ci slow audit servers bench generate matrix lint clean
 
 demo: .venv-demo/made
 	.venv-demo/bin/python $(INSTALL) --no-deps --force-reinstall .
@@ -41,6 +41,12 @@ servers: .venv/made
 	.venv/bin/python -m pip install --quiet '.[servers]'
 	.venv/bin/python $(INSTALL) --no-deps --force-reinstall .
 	.venv/bin/python -m pytest -m servers $(PYTEST)
+
+# Programs in hostile situations, with the agent and without, compared in everything: some five minutes.
+audit: .venv/made
+	.venv/bin/python -m pip install --quiet '.[audit]'
+	.venv/bin/python $(INSTALL) --no-deps --force-reinstall .
+	.venv/bin/python -m pytest tests/promises/test_audit.py tests/promises/test_patched_libraries.py $(PYTEST)
 
 bench: .venv/made
 	.venv/bin/python $(INSTALL) --no-deps --force-reinstall .

@@ -151,6 +151,13 @@ class Load:
                         state[0] = "cancelled"
                         task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            # What the program itself can know of its pool: then a finding about it is true.
+            for _ in range(50):
+                if len(pool._pool) == pool._nconns:
+                    break
+                await asyncio.sleep(0.02)
+            else:
+                self.done["slots lost by the pool"] += pool._nconns - len(pool._pool)
 
     async def _one_task(self, pool: AsyncConnectionPool[Any], state: list[str]) -> None:
         try:
