@@ -40,33 +40,22 @@ def at_most(found: Interval, limit: float) -> bool | None:
 
 
 @dataclass(frozen=True)
-class Budget:
-    """A limit that was set beside a baseline on some machine: it holds in proportion to the baseline measured here.
+class Share:
+    """A limit on what the agent adds to a baseline that is measured in the same run.
 
     Args:
-        limit: what it may take more, in *unit*.
-        beside: what the baseline took where the limit was set.
+        percent: of the baseline.
         unit: of both.
     """
 
-    limit: float
-    beside: float
+    percent: float
     unit: str
 
-    @property
-    def text(self) -> str:
-        """The budget in words."""
-        share = 100 * self.limit / self.beside
-        return f"≤ {self.limit:.0f} {self.unit} more where it takes {self.beside:g}: {share:.0f} %"
-
-    def show(self, more: Interval, baseline: float, digits: int = 2) -> str:
-        """What was measured, and its share of the baseline."""
+    def row(self, what: str, more: Interval, baseline: float, digits: int = 2) -> Row:
+        """The row of a measurement: what it adds, and its share of the baseline."""
         share = more.scaled(100 / baseline)
-        return f"{more.show(self.unit, digits)} more than {baseline:.{digits}f} {self.unit}: {share.show('%', 0)}"
-
-    def holds(self, more: Interval, baseline: float) -> bool | None:
-        """Whether the share is no larger than the limit's was; None where the noise hides the answer."""
-        return at_most(more.scaled(1 / baseline), self.limit / self.beside)
+        measured = f"{more.show(self.unit, digits)} more than {baseline:.{digits}f} {self.unit}: {share.show('%', 1)}"
+        return Row(what, f"≤ {self.percent:g} % more", measured, at_most(share, self.percent))
 
 
 def table(rows: Iterable[Row]) -> str:

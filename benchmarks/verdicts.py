@@ -9,7 +9,7 @@ from benchmarks.environments import Environments
 from benchmarks.results import Row, at_most
 from benchmarks.samples import interval
 
-LIMIT_MS = 100.0
+LIMIT_MS = 150.0
 
 
 def measure(environments: Environments, rounds: int = 10) -> list[Row]:

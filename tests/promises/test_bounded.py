@@ -10,11 +10,11 @@ import pytest
 
 from poolwitness.config import PROFILES
 from poolwitness.diagnose.lifecycle import exit_delayed
+from poolwitness.report.file_sink import FileSink
 from poolwitness.report.finalizer_lines import LateExit
 from poolwitness.report.open_sinks import json_renderer
 from poolwitness.report.pipeline import Pipeline
 from poolwitness.report.rate_limit import ALL_PER_MINUTE, MOST_KEYS, PER_MINUTE, RateLimit
-from poolwitness.report.sinks import file_sink
 from poolwitness.runtime.reporter import MOST_HELD_BACK_LINES
 from tests.support.programs import environment, run, strict
 from tests.support.snapshots import pool
@@ -139,7 +139,7 @@ def test_all_stories_together_have_a_limit_and_are_forgotten_in_time() -> None:
 @pytest.mark.parametrize("exception", [None, "PythonFinalizationError"])
 def test_exits_that_go_wrong_by_the_hundred(profile: str, exception: str | None, tmp_path: Path) -> None:
     path = tmp_path / "lines.jsonl"
-    sink = file_sink(str(path), json_renderer(profile))
+    sink = FileSink(str(path), json_renderer(profile))
     late = LateExit(Pipeline([sink]), (3, 14, 0), exit_delayed)
     for number in range(1, 301):
         late.notice(pool(id=number, name=f"pool-{number}"))(0.25, exception)

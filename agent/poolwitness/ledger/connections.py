@@ -35,6 +35,7 @@ class TrackedConnection:
         "held_s",
         "holder",
         "id",
+        "loop",
         "lost_from_open",
         "object_id",
         "pool",
@@ -43,6 +44,7 @@ class TrackedConnection:
         "suspected",
         "taken_from",
         "taken_mono",
+        "usage",
     )
 
     def __init__(self, object_id: int, pool: Any, number: int) -> None:
@@ -51,6 +53,9 @@ class TrackedConnection:
         self.ref: Any = None
         # The TrackedPool that it belongs to, which `pools` defines.
         self.pool = pool
+        # The pool's, for the hot path: its usage, and a weak reference to the loop that it was opened on.
+        self.usage = pool.usage
+        self.loop = pool.life.loop
         self.taken_from: RawStack | None = None
         self.taken_mono = 0.0
         self.held_s = 0.0

@@ -33,6 +33,8 @@ class Ledger:
     def __init__(self, observers: Observers) -> None:
         self.observers = observers
         self.pools: dict[int, TrackedPool] = {}
+        # By the id of an async pool: a weak reference to the loop that it was opened on.
+        self.loops: dict[int, Any] = {}
         self.departed: deque[TrackedPool] = deque(maxlen=1000)
         self.gone: deque[PoolRef] = deque()
         # Not empty in a forked child, until `synchronize`.
@@ -108,6 +110,7 @@ class Ledger:
                 break
             if self.pools.get(tracked.object_id) is tracked:
                 del self.pools[tracked.object_id]
+                self.loops.pop(tracked.object_id, None)
             life = tracked.life
             if life.closed_at is None and life.opened_at is not None and not life.inherited:
                 life.dropped = True

@@ -103,8 +103,11 @@ class CheckoutPatches:
                     holder = here.holder
                 except AttributeError:
                     holder = here.holder = ThreadHolder()
-                frame = getframe().f_back
-                if frame is None:  # called straight from C
+                try:
+                    frame = getframe(1)
+                except ValueError:  # called straight from C
+                    frame = None
+                if frame is None:
                     raw: RawStack = ()
                 elif (
                     # Most threads take all their connections in one function of the application's.
@@ -153,14 +156,14 @@ class CheckoutPatches:
         known, trace, taken = code_kinds.get, self.trace, self.taken
         gone, some_gone = self.ledger.gone_connections, self.faults.some_gone
         owns_all_pools, check_crossing = fork.owns_all_pools, self.crossings.check
-        pools_get, running_loop, current_task = self.ledger.pools.get, asyncio._get_running_loop, asyncio.current_task
+        loops_get, running_loop = self.ledger.loops.get, asyncio._get_running_loop
+        # Before Python 3.12 current_task() is not C.
+        current_task: Any = asyncio.current_task if sys.version_info >= (3, 12) else asyncio.tasks._current_tasks.get  # type: ignore[attr-defined]
         holders_get, new_holder = self.task_holders.by_id.get, self.task_holders.add
 
         async def getconn(self: Any, timeout: float | None = None) -> Any:
-            pool = pools_get(id(self))
-            if not owns_all_pools or (
-                pool is not None and (loop := pool.life.loop) is not None and loop() is not running_loop()
-            ):
+            loop = running_loop()
+            if not owns_all_pools or ((opened_on := loops_get(id(self))) is not None and opened_on() is not loop):
                 check_crossing(self, USED, getframe().f_back)
             try:
                 waited_from = 0.0 if self._pool else monotonic()
@@ -183,25 +186,26 @@ class CheckoutPatches:
                     connection = track(conn, self)
                     if connection is None:
                         return conn
-                outer = holder = None
-                frame = getframe().f_back
-                task = current_task()
-                if task is not None:
+                frame = getframe(1)
+                task = current_task(loop)
+                if task is None:
+                    outer = holder = None
+                    raw: RawStack = capture(frame)
+                else:
                     holder = holders_get(id(task))
                     if holder is None or holder.task() is not task:
                         holder = new_holder(task)
                     outer = holder.last
                     holder.last = connection
-                if (
-                    frame is not None
-                    and not trace
-                    and known(id(code := frame.f_code)) == APPLICATION
-                    and (caller := frame.f_back) is not None
-                    and known(id(called_by := caller.f_code)) == APPLICATION
-                ):
-                    raw: RawStack = (code, frame.f_lasti, called_by, caller.f_lasti)
-                else:
-                    raw = capture(frame)
+                    if (
+                        ((code := frame.f_code) is holder.taker or (not trace and known(id(code)) == APPLICATION))
+                        and (caller := frame.f_back) is not None
+                        and ((called_by := caller.f_code) is holder.called_by or known(id(called_by)) == APPLICATION)
+                    ):
+                        holder.taker, holder.called_by = code, called_by
+                        raw = (code, frame.f_lasti, called_by, caller.f_lasti)
+                    else:
+                        raw = capture(frame)
                 connection.holder = holder
                 connection.taken_mono = monotonic()
                 connection.taken_from = raw
@@ -243,7 +247,7 @@ class CheckoutPatches:
             unusual = 0
             try:
                 held_s = monotonic() - connection.taken_mono
-                usage = connection.pool.usage
+                usage = connection.usage
                 if held_s > usage.longest_held_s:
                     usage.longest_held_s = held_s
                     usage.longest_held_from = taken_from
@@ -278,21 +282,20 @@ class CheckoutPatches:
         monotonic, returned = clock.monotonic, self.returned
         owns_all_pools, check_crossing = fork.owns_all_pools, self.crossings.check
         came_back_unusual, still_taken = self.faults.returned, self._still_taken
-        pools_get, running_loop = self.ledger.pools.get, asyncio._get_running_loop
+        running_loop = asyncio._get_running_loop
 
         async def putconn(self: Any, conn: Any) -> Any:
-            pool = pools_get(id(self))
+            connection = connections_get(id(conn))
             if not owns_all_pools or (
-                pool is not None and (loop := pool.life.loop) is not None and loop() is not running_loop()
+                connection is not None and (loop := connection.loop) is not None and loop() is not running_loop()
             ):
                 check_crossing(self, RETURNED, sys._getframe().f_back)
-            connection = connections_get(id(conn))
-            if connection is None or (taken_from := connection.taken_from) is None or connection.ref() is not conn:
+            if connection is None or (taken_from := connection.taken_from) is None:
                 return await original(self, conn)
             unusual = 0
             try:
                 held_s = monotonic() - connection.taken_mono
-                usage = connection.pool.usage
+                usage = connection.usage
                 if held_s > usage.longest_held_s:
                     usage.longest_held_s = held_s
                     usage.longest_held_from = taken_from

@@ -96,6 +96,7 @@ class PoolPatches:
         life.opened_from = capture(frame, _FRAMES)
         if isinstance(pool, self._async_class):
             life.loop, life.opened_in = _running_loop()
+            self.ledger.loops[id(pool)] = life.loop
         runners = [("worker", runner) for runner in pool._workers]
         if pool._sched_runner is not None:
             runners.append(("scheduler", pool._sched_runner))

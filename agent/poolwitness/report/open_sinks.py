@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 
 from poolwitness.config import Config
 from poolwitness.model.startup import CHECK_FILE
+from poolwitness.report.file_sink import FileSink
 from poolwitness.report.json_lines import JsonRenderer, render_json
-from poolwitness.report.sinks import FdSink, LoggingSink, Render, Sink, StructlogSink, file_sink, stderr_sink
+from poolwitness.report.sinks import FdSink, LoggingSink, Render, Sink, StructlogSink, stderr_sink
 
 
 def open_sinks(
@@ -36,7 +37,7 @@ def open_sinks(
         elif output.startswith("file:"):
             path = output[len("file:") :]
             try:
-                sinks.append(file_sink(path, _renderer(config, False), opened.get(path)))
+                sinks.append(FileSink(path, _renderer(config, False), opened.get(path)))
             except (OSError, ValueError) as error:
                 unopened.append(f"{output!r} ({type(error).__name__})")
         elif output == "logging":
@@ -48,7 +49,7 @@ def open_sinks(
     if config.check_dir:
         path = os.path.join(config.check_dir, CHECK_FILE)
         try:
-            sinks.append(file_sink(path, render_json, opened.get(path)))
+            sinks.append(FileSink(path, render_json, opened.get(path)))
         except (OSError, ValueError):
             unopened.append("the files of run --check")
     if unopened:

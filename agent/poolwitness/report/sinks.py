@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from poolwitness.model.startup import open_file, stderr_at_start
+from poolwitness.model.startup import stderr_at_start
 from poolwitness.report.descriptors import identity_of, takes_lines, write_patiently
 
 Render = Callable[[dict[str, Any]], bytes]
@@ -29,14 +29,10 @@ class Sink(Protocol):
 
 
 class FdSink:
-    """A descriptor, recognized by its device and inode: a number that now means another file is not written to.
+    """A descriptor, recognized by its device and inode: a number that now means another file is not written to."""
 
-    ``pattern`` is the path with its ``%p``, absolute: the program may change its directory.
-    """
-
-    def __init__(self, name: str, fd: int, render: Render, pattern: str = "") -> None:
+    def __init__(self, name: str, fd: int, render: Render) -> None:
         self.name = name
-        self.pattern = pattern
         self.fd = fd
         self.render = render
         self.identity = identity_of(fd)
@@ -90,27 +86,6 @@ class StderrSink(FdSink):
 def stderr_sink(render: Callable[[bool], Render]) -> StderrSink | None:
     """The process's stderr; None if there is none. *render* gets whether it is a terminal, and gives the renderer."""
     return StderrSink(render(os.isatty(2))) if _is_stderr() else None
-
-
-def follow_in_child(sink: FdSink) -> None:
-    """In a forked child, write to the file of its own that a path with ``%p`` names.
-
-    If that cannot be opened, as by a child that has become another user, the parent's is better than none.
-    """
-    if "%p" in sink.pattern:
-        with contextlib.suppress(OSError):
-            fd = open_file(sink.pattern)
-            sink.close()
-            sink.fd, sink.identity = fd, identity_of(fd)
-
-
-def file_sink(path: str, render: Render, fd: int | None = None) -> FdSink:
-    """A file opened for append, unless it was earlier in this process as *fd*; ``%p`` in the path is the pid.
-
-    Raises:
-        OSError: the file cannot be opened.
-    """
-    return FdSink(f"file:{path}", open_file(path) if fd is None else fd, render, os.path.abspath(path))
 
 
 class LoggingSink:

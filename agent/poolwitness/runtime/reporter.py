@@ -12,7 +12,6 @@ from poolwitness.model.findings import Finding
 from poolwitness.report import build as events
 from poolwitness.report.pipeline import Pipeline
 from poolwitness.report.rate_limit import RateLimit
-from poolwitness.report.sinks import follow_in_child
 
 MOST_REPORTED = 50_000
 MOST_HELD_BACK = 2000
@@ -44,8 +43,6 @@ class Reporter(Observer):
 
     def forked(self) -> None:
         self.pipeline.after_fork()
-        for sink in self.pipeline.fd_sinks():
-            follow_in_child(sink)
         self._reset()
 
     def component_failed(self, guard: Guard) -> None:

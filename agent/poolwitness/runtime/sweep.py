@@ -73,13 +73,26 @@ class SweepScheduler(Observer):
         self._reset()
 
     def pool_opening(self, is_async: bool) -> None:
-        # Before the pool is open: starting a thread releases the GIL.
-        if not is_async and not self.over:
-            self._start(on_loop=False)
+        # Opening the socket releases the GIL: not once the pool is open.
+        if not is_async and self._wants_sweeper() and not self.thread.alive:
+            self.dump_server.open()
 
     def pool_opened(self, pool: TrackedPool) -> None:
-        if pool.is_async:
-            self._start(on_loop=True)
+        # After the pool's own threads: if only so many can be started, the pool comes first.
+        if not self._wants_sweeper():
+            return
+        if not pool.is_async or self.dump_server.wants_thread:
+            if not self.thread.alive:
+                if pool.is_async:
+                    self.dump_server.open()
+                self.thread.start()
+        else:
+            self.loop.start()
+            self.dump_server.listen_on_loop()
+
+    def pool_changed(self, pool: TrackedPool, change: str) -> None:
+        if change == "open_failed" and not self.thread.alive:
+            self.dump_server.leave()
 
     def pool_closed(self, pool: TrackedPool) -> None:
         # Without a pool that needs it the thread ends: a fork, or a join of all threads, may be near.
@@ -100,16 +113,8 @@ class SweepScheduler(Observer):
         self.loop.stop()
         self.thread.stop()
 
-    def _start(self, on_loop: bool) -> None:
-        if self.over or (self.config.level == "exit" and not self.dump_server.wants_thread):
-            return
-        if not on_loop or self.dump_server.wants_thread:
-            if not self.thread.alive:
-                self.dump_server.open()
-                self.thread.start()
-        else:
-            self.loop.start()
-            self.dump_server.listen_on_loop()
+    def _wants_sweeper(self) -> bool:
+        return not self.over and (self.config.level != "exit" or self.dump_server.wants_thread)
 
     def _is_needed(self) -> bool:
         """Whether a sync pool is open, or a connection of one that was closed is still checked out."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -44,11 +45,12 @@ class SweeperThread:
 
     @property
     def alive(self) -> bool:
-        """Whether the thread runs; False in a forked child, which has no thread but the one that forked."""
-        return self._thread is not None and self._thread.is_alive()
+        """Whether the thread runs, or is about to; False in a forked child, which has only the thread that forked."""
+        thread = self._thread
+        return thread is not None and (thread.is_alive() or not thread._started.is_set())  # type: ignore[attr-defined]
 
     def start(self) -> None:
-        """Start the thread unless it runs.
+        """Start the thread unless it runs; does not wait until it does.
 
         Raises:
             RuntimeError: no thread can be started.
@@ -61,16 +63,23 @@ class SweeperThread:
                 with Guard(NAME):
                     self._run(stop)
 
-            self._thread = threading.Thread(target=run, name=NAME, daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=run, name=NAME, daemon=True)
+            # start() waits until the thread runs, which releases the GIL: see `Observer.pool_opened`.
+            thread._started.wait = _do_not_wait  # type: ignore[attr-defined]
+            thread.start()
+            self._thread = thread
 
     def stop(self, timeout_s: float = 1.0) -> None:
         """End the thread and wait for it, since a daemon thread that outlives atexit is frozen where it is."""
         self._stop.set()
         thread = self._thread
-        if thread is not None and thread is not threading.current_thread() and thread.is_alive():
+        if thread is not None and thread.ident != threading.get_ident() and self.alive:
             self.waiting.wake()
-            thread.join(timeout_s)
+            deadline_mono = clock.monotonic() + timeout_s
+            while not thread.is_alive() and self.alive and clock.monotonic() < deadline_mono:
+                time.sleep(0.001)  # it is about to run, and a thread that does not run yet cannot be joined
+            if thread.is_alive():
+                thread.join(max(0.0, deadline_mono - clock.monotonic()))
 
     def _run(self, stop: threading.Event) -> None:
         try:
@@ -85,3 +94,7 @@ class SweeperThread:
                     due_mono = clock.monotonic() + self.interval_s
         finally:
             self.waiting.leave()
+
+
+def _do_not_wait(timeout: float | None = None) -> bool:
+    return True
