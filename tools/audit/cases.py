@@ -93,7 +93,6 @@ def deeper(n):
     except RecursionError: return work(pool)
 print(deeper(0) in (42, None))
 """),
-        known="a RecursionError that lands while ours is contained makes us return the connection, which fails, too",
     ),
     Case("recursion limit", using("sys.setrecursionlimit(90); print(work(pool))")),
     Case("collector runs all the time", using("print(work(pool))", "import gc\ngc.set_threshold(1)\n")),

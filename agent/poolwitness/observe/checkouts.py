@@ -140,10 +140,13 @@ class CheckoutPatches:
                 if conn is absent:
                     # It was the host's call that raised.
                     if guard.enabled:
-                        with guard:
-                            failed(self, error, getframe().f_back, waited_from)
+                        try:
+                            with guard:
+                                failed(self, error, getframe().f_back, waited_from)
+                        except RecursionError:  # the stack is full: not even a guard has room on it
+                            pass
                     raise
-                if contains(error):
+                if type(error) is RecursionError or contains(error):
                     return conn
                 base.putconn(self, conn)
                 raise
@@ -227,10 +230,13 @@ class CheckoutPatches:
                 if conn is absent:
                     # It was the host's call that raised.
                     if guard.enabled:
-                        with guard:
-                            failed(self, error, getframe().f_back, waited_from)
+                        try:
+                            with guard:
+                                failed(self, error, getframe().f_back, waited_from)
+                        except RecursionError:  # the stack is full: not even a guard has room on it
+                            pass
                     raise
-                if contains(error):
+                if type(error) is RecursionError or contains(error):
                     return conn
                 await base.putconn(self, conn)
                 raise
@@ -252,7 +258,7 @@ class CheckoutPatches:
         def putconn(self: Any, conn: Any) -> Any:
             begun = result = absent
             try:
-                unusual, taken_from = 0, None
+                unusual, connection, taken_from = 0, None, None
                 if not owns_all_pools:
                     check_crossing(self, RETURNED, sys._getframe().f_back)
                 connection = connections_get(id(conn))
@@ -278,15 +284,23 @@ class CheckoutPatches:
             except BaseException as error:
                 if begun is not absent:
                     # If it was the host's call that raised.
+                    if result is not absent and type(error) is RecursionError:
+                        return result
                     if result is absent and connection is not None and taken_from is not None:
-                        with guard:
-                            still_taken(connection, conn, taken_from)
+                        try:
+                            with guard:
+                                still_taken(connection, conn, taken_from)
+                        except RecursionError:
+                            pass
                     raise
-                with guard:
-                    given_back(conn)
-                if not contains(error):
-                    original(self, conn)
-                    raise
+                if type(error) is not RecursionError:
+                    with guard:
+                        given_back(conn)
+                    if not contains(error):
+                        original(self, conn)
+                        raise
+                elif connection is not None:
+                    connection.taken_from = None
             return original(self, conn)
 
         return putconn
@@ -309,7 +323,7 @@ class CheckoutPatches:
         async def putconn(self: Any, conn: Any) -> Any:
             begun = result = absent
             try:
-                unusual, taken_from = 0, None
+                unusual, connection, taken_from = 0, None, None
                 connection = connections_get(id(conn))
                 if not owns_all_pools or (
                     connection is not None and (loop := connection.loop) is not None and loop() is not running_loop()
@@ -337,15 +351,23 @@ class CheckoutPatches:
             except BaseException as error:
                 if begun is not absent:
                     # If it was the host's call that raised.
+                    if result is not absent and type(error) is RecursionError:
+                        return result
                     if result is absent and connection is not None and taken_from is not None:
-                        with guard:
-                            still_taken(connection, conn, taken_from)
+                        try:
+                            with guard:
+                                still_taken(connection, conn, taken_from)
+                        except RecursionError:
+                            pass
                     raise
-                with guard:
-                    given_back(conn)
-                if not contains(error):
-                    await original(self, conn)
-                    raise
+                if type(error) is not RecursionError:
+                    with guard:
+                        given_back(conn)
+                    if not contains(error):
+                        await original(self, conn)
+                        raise
+                elif connection is not None:
+                    connection.taken_from = None
             return await original(self, conn)
 
         return putconn

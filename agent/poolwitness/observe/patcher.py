@@ -66,8 +66,11 @@ def _around_sync(
         owner = args[0] if args else kwargs.get("self")
         token = None
         if before is not None and guard.enabled and owner is not None:
-            with guard:
-                token = before(owner, getframe().f_back, args, kwargs)
+            try:
+                with guard:
+                    token = before(owner, getframe().f_back, args, kwargs)
+            except RecursionError:  # the stack is full: not even the guard has room on it
+                pass
         result = _ABSENT
         try:
             result = original(*args, **kwargs)
@@ -78,12 +81,17 @@ def _around_sync(
         except BaseException as error:
             # Beside the call's own exceptions: one of the program's that landed in the lines after it.
             if result is not _ABSENT:
+                if type(error) is RecursionError:
+                    return result
                 if undo is not None:
                     with guard:
                         undo(result)
             elif failed is not None and guard.enabled and owner is not None:
-                with guard:
-                    failed(owner, getframe().f_back, token, error)
+                try:
+                    with guard:
+                        failed(owner, getframe().f_back, token, error)
+                except RecursionError:
+                    pass
             raise
 
     return call
@@ -103,8 +111,11 @@ def _around_async(
         owner = args[0] if args else kwargs.get("self")
         token = None
         if before is not None and guard.enabled and owner is not None:
-            with guard:
-                token = before(owner, getframe().f_back, args, kwargs)
+            try:
+                with guard:
+                    token = before(owner, getframe().f_back, args, kwargs)
+            except RecursionError:  # the stack is full: not even the guard has room on it
+                pass
         result = _ABSENT
         try:
             result = await original(*args, **kwargs)
@@ -115,12 +126,17 @@ def _around_async(
         except BaseException as error:
             # Beside the call's own exceptions: one of the program's that landed in the lines after it.
             if result is not _ABSENT:
+                if type(error) is RecursionError:
+                    return result
                 if undo is not None:
                     with guard:
                         undo(result)
             elif failed is not None and guard.enabled and owner is not None:
-                with guard:
-                    failed(owner, getframe().f_back, token, error)
+                try:
+                    with guard:
+                        failed(owner, getframe().f_back, token, error)
+                except RecursionError:
+                    pass
             raise
 
     return call
