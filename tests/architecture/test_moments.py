@@ -103,7 +103,6 @@ def test_every_module_has_a_moment() -> None:
         assert moment_of(name) in range(5)
 
 
-@pytest.mark.matrix
 @pytest.mark.parametrize("kind", POOLS)
 @pytest.mark.parametrize("level", ["exit", "watch", "trace"])
 def test_each_module_is_loaded_at_its_moment(level: str, kind: str) -> None:

@@ -229,8 +229,7 @@ def test_a_pool_that_is_created_while_the_interpreter_ends(before: str) -> None:
     assert not failures(with_agent)
 
 
-@pytest.mark.matrix
-@pytest.mark.per_python
+@pytest.mark.slow
 def test_the_first_pool_near_the_recursion_limit() -> None:
     program = """
         import os, sys
@@ -416,7 +415,6 @@ def test_threads_that_create_their_first_pools_at_once_are_all_observed() -> Non
     assert with_agent.verdict == "clean"
 
 
-@pytest.mark.matrix
 def test_a_thread_waits_for_five_seconds_at_most() -> None:
     program = (
         MEANWHILE
@@ -717,8 +715,7 @@ def test_what_a_signal_handler_raises_in_the_load_is_the_programs(error: str, tm
     assert len(log.read_bytes().splitlines()) == len(ran.events)
 
 
-@pytest.mark.matrix
-@pytest.mark.per_python
+@pytest.mark.slow
 @needs_signals
 def test_a_timer_that_fires_again_and_again() -> None:
     """Loads are interrupted somewhere, until one is faster than the timer."""
@@ -750,8 +747,7 @@ def test_a_timer_that_fires_again_and_again() -> None:
     assert is_clean(ran)
 
 
-@pytest.mark.matrix
-@pytest.mark.per_python
+@pytest.mark.slow
 @needs_proc
 def test_what_a_trace_function_raises_in_any_line_of_the_load_is_the_programs() -> None:
     """Every line of the loader, and one in 37 of the others, with all modules loaded."""
@@ -832,7 +828,6 @@ BREAKS = """
 """
 
 
-@pytest.mark.matrix
 @pytest.mark.parametrize("error", ["OSError", "ImportError", "ValueError"])
 @pytest.mark.parametrize("where", ["module", "finder", "audit hook"])
 def test_a_load_that_fails_leaves_the_program_alone(where: str, error: str) -> None:
@@ -948,7 +943,6 @@ EVERYTHING = """
 """
 
 
-@pytest.mark.matrix
 @needs_fork
 @pytest.mark.parametrize("end", ["open", "closed"])
 def test_after_the_first_pool_nothing_is_loaded_to_the_end(end: str, dsn: str, tmp_path: Path) -> None:
