@@ -184,7 +184,7 @@ def test_a_line_is_not_waited_for_where_another_process_was_quicker(monkeypatch:
             self.asked += 1
             return answer
 
-    monkeypatch.setattr(descriptors, "select", type("Select", (), {"poll": Poll, "POLLOUT": select.POLLOUT}))
+    monkeypatch.setattr(descriptors.system, "poll", Poll)
     rescue = threading.Timer(20, os.read, (read, LINE_BYTES))  # where it does wait
     rescue.start()
     try:
