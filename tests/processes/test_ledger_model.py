@@ -32,6 +32,7 @@ def _active(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     # A captured warning of psycopg's would keep the connection that it is about.
     caplog.set_level(logging.CRITICAL, logger="psycopg.pool")
     poolwitness.activate(output="none", sweep_s="600", held_s="600")
+    poolwitness.snapshot()  # loads the agent before the first pool
     assert agent.current().config.outputs == ("none",)
     yield
     poolwitness.deactivate()
