@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from poolwitness.report import descriptors
+from poolwitness.model.startup import system
 from poolwitness.report.json_lines import render_json
 from poolwitness.report.sinks import FdSink
 from tests.ingestion.many_writers.reader import Reader
@@ -184,7 +184,7 @@ def test_a_line_is_not_waited_for_where_another_process_was_quicker(monkeypatch:
             self.asked += 1
             return answer
 
-    monkeypatch.setattr(descriptors.system, "poll", Poll)
+    monkeypatch.setattr(system, "poll", Poll)
     rescue = threading.Timer(20, os.read, (read, LINE_BYTES))  # where it does wait
     rescue.start()
     try:
