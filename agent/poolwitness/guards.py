@@ -2,7 +2,7 @@
 
 A guard stands at each entry from the program's code into the agent's. An exception that the agent caused disables the
 component that the guard belongs to; the program does not see it. An exception that belongs to the program passes
-through and disables nothing. `is_ours` decides. These cases cannot be told apart, or are decided by convention:
+through and disables nothing. `is_ours` decides. These cases cannot be distinguished, or are decided by convention:
 
 - An exception set from outside (``PyThreadState_SetAsyncExc``, a signal handler written in C) on a line of ours is
   contained if its class is builtin or one of the standard library's: it looks like a fault of that line. The same

@@ -10,7 +10,7 @@ import itertools
 import os
 from collections import Counter, deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from poolwitness.guards import is_ours, let_pass
 from poolwitness.ledger import fork
@@ -22,6 +22,8 @@ from poolwitness.model.startup import clock
 MAX_POOLS = 20_000
 MAX_CONNECTIONS = 100_000
 MAX_LOST = 1000
+
+Ref = TypeVar("Ref", PoolRef, ConnectionRef)
 
 
 class Ledger:
@@ -104,20 +106,7 @@ class Ledger:
 
     def drain(self) -> None:
         """Take in the pools and connections that were garbage-collected."""
-        while self.gone:
-            ref = None
-            try:
-                ref = self.gone.popleft()
-                self._take_pool(ref.pool)
-            except IndexError as error:
-                let_pass(error)
-                if ref is not None:
-                    raise
-                break  # another thread was quicker
-            except BaseException as error:
-                if ref is not None and not is_ours(error):
-                    self.gone.appendleft(ref)
-                raise
+        _take_each(self.gone, lambda ref: self._take_pool(ref.pool))
         self.drain_connections()
 
     def _take_pool(self, tracked: TrackedPool) -> None:
@@ -140,21 +129,12 @@ class Ledger:
             The pools that lost one.
         """
         losers: list[TrackedPool] = []
-        while self.gone_connections:
-            ref = None
-            try:
-                ref = self.gone_connections.popleft()
-                if self._take_connection(ref.connection):
-                    losers.append(ref.connection.pool)
-            except IndexError as error:
-                let_pass(error)
-                if ref is not None:
-                    raise
-                break  # another thread was quicker
-            except BaseException as error:
-                if ref is not None and not is_ours(error):
-                    self.gone_connections.appendleft(ref)
-                raise
+
+        def take(ref: ConnectionRef) -> None:
+            if self._take_connection(ref.connection):
+                losers.append(ref.connection.pool)
+
+        _take_each(self.gone_connections, take)
         return losers
 
     def _take_connection(self, connection: TrackedConnection) -> bool:
@@ -222,3 +202,21 @@ class Ledger:
     def entries(self) -> list[TrackedPool]:
         """The pools that are alive, oldest first, and those that were dropped since the last check."""
         return [*list(self.pools.values()), *list(self.departed)]
+
+
+def _take_each(queue: deque[Ref], take: Callable[[Ref], None]) -> None:
+    """Take what finalizers queued; what an exception of the program's interrupts is queued again."""
+    while queue:
+        ref = None
+        try:
+            ref = queue.popleft()
+            take(ref)
+        except IndexError as error:
+            let_pass(error)
+            if ref is not None:
+                raise
+            break  # another thread was faster
+        except BaseException as error:
+            if ref is not None and not is_ours(error):
+                queue.appendleft(ref)
+            raise

@@ -40,7 +40,7 @@ class UseAfterClose(NamedTuple):
     """PoolClosed, raised to the application."""
 
     used: Stack
-    count: int  # type: ignore[assignment]  # nobody calls the method of tuples
+    count: int  # type: ignore[assignment]  # tuple's method is not used
     while_waiting: bool = False
 
 
@@ -54,7 +54,7 @@ class Crossing(NamedTuple):
 
     used: Stack
     use: str
-    count: int  # type: ignore[assignment]  # nobody calls the method of tuples
+    count: int  # type: ignore[assignment]  # tuple's method is not used
     under: str = ""
     opened_on: str = ""
     used_on: str = ""
@@ -94,7 +94,7 @@ class CheckoutFault(NamedTuple):
     at: Stack
     holder: str
     held_s: float
-    count: int  # type: ignore[assignment]  # nobody calls the method of tuples
+    count: int  # type: ignore[assignment]  # tuple's method is not used
 
 
 class ConnectError(NamedTuple):
@@ -107,7 +107,7 @@ class ConnectError(NamedTuple):
     error_type: str
     sqlstate: str
     server_error: str
-    count: int  # type: ignore[assignment]  # nobody calls the method of tuples
+    count: int  # type: ignore[assignment]  # tuple's method is not used
     first_at: float
     last_at: float
     raised_at: Frame | None = None
@@ -134,7 +134,7 @@ class Exhaustion(NamedTuple):
     request: Stack
     waited_s: float
     holder: str
-    count: int  # type: ignore[assignment]  # nobody calls the method of tuples
+    count: int  # type: ignore[assignment]  # tuple's method is not used
     timeout_s: float
 
 
@@ -262,7 +262,7 @@ class Ending(NamedTuple):
     waits_for: str
     waits_for_pool: bool = False
     where: Stack | None = None
-    count: int = 1  # type: ignore[assignment]  # nobody calls the method of tuples
+    count: int = 1  # type: ignore[assignment]  # tuple's method is not used
     pool_id: int = 0
     exception: str = ""
     raised_at: Frame | None = None

@@ -90,7 +90,7 @@ class CheckoutPatches:
                 check_crossing(self, USED, getframe().f_back)
             try:
                 waited_from = 0.0 if self._pool else monotonic()
-            except Exception as error:  # noqa: BLE001 - a property of the application's
+            except Exception as error:  # noqa: BLE001 - an application's property
                 let_pass(error)
                 waited_from = 0.0
             conn = absent
@@ -108,7 +108,7 @@ class CheckoutPatches:
                 if frame is None:  # called straight from C
                     raw: RawStack = ()
                 elif (
-                    # Most threads take all their connections in one function of the application's.
+                    # Most threads take all their connections in one function of the application.
                     ((code := frame.f_code) is holder.taker or (not trace and known(id(code)) == APPLICATION))
                     and (caller := frame.f_back) is not None
                     and ((called_by := caller.f_code) is holder.called_by or known(id(called_by)) == APPLICATION)
@@ -176,7 +176,7 @@ class CheckoutPatches:
                 check_crossing(self, USED, getframe().f_back)
             try:
                 waited_from = 0.0 if self._pool else monotonic()
-            except Exception as error:  # noqa: BLE001 - a property of the application's
+            except Exception as error:  # noqa: BLE001 - an application's property
                 let_pass(error)
                 waited_from = 0.0
             conn = absent

@@ -61,7 +61,7 @@ def database_of(conninfo: Any, kwargs: Any) -> Database:
     """
     try:
         return _read(conninfo, kwargs)
-    except Exception as error:  # noqa: BLE001 - libpq's message quotes the string; a mapping of the application's may raise
+    except Exception as error:  # noqa: BLE001 - libpq's message quotes the string; an application's mapping may raise
         let_pass(error)
         return Database()
 

@@ -77,7 +77,7 @@ def clean(value: Any, depth: int = 0) -> Any:
     """A value of plain, strict JSON: NaN and infinities become None, integers past 2^53 become floats."""
     try:
         return _clean(value, depth)
-    except Exception as error:  # noqa: BLE001 - a class of the application's own may raise from whatever it is asked
+    except Exception as error:  # noqa: BLE001 - an application's class may raise from whatever it is asked
         let_pass(error)
         return _nameless(value)
 

@@ -28,7 +28,7 @@ class WakeableWait(Protocol):
 
 
 class SweeperThread:
-    """Calls *sweep* every *interval_s* seconds until told to stop.
+    """Calls *sweep* every *interval_s* seconds until stopped.
 
     Args:
         interval_s: seconds between two sweeps; infinity for none.
